@@ -1,0 +1,99 @@
+{{/* What the operator may do, and nothing else: no Secrets, no pods, no wildcard. */}}
+{{- define "plimsoll.rules" -}}
+- apiGroups: [plimsoll.dev]
+  resources: [performanceprofiles]
+  verbs: [get, list, watch]
+- apiGroups: [plimsoll.dev]
+  resources: [performanceprofiles/status]
+  verbs: [patch, update]
+# The children of a profile.
+- apiGroups: [autoscaling]
+  resources: [horizontalpodautoscalers]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [monitoring.coreos.com]
+  resources: [prometheusrules]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get, list, watch, create, patch, delete]
+# To say which label the ruleSelector of an installation asks for.
+- apiGroups: [monitoring.coreos.com]
+  resources: [prometheuses]
+  verbs: [get, list]
+# What a targetRef may name.
+- apiGroups: [apps]
+  resources: [deployments, statefulsets, replicasets]
+  verbs: [get, list, watch]
+- apiGroups: [apps]
+  resources: [deployments/scale, statefulsets/scale, replicasets/scale]
+  verbs: [get]
+{{- range .Values.rbac.extraTargets }}
+- apiGroups: {{ toJson .apiGroups }}
+  resources: {{ toJson .resources }}
+  verbs: [get, list, watch]
+- apiGroups: {{ toJson .apiGroups }}
+  resources:
+  {{- range .resources }}
+  - {{ . }}/scale
+  {{- end }}
+  verbs: [get]
+{{- end }}
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end }}
+
+{{- define "plimsoll.definitionRules" -}}
+- apiGroups: [apiextensions.k8s.io]
+  resources: [customresourcedefinitions]
+  resourceNames: [performanceprofiles.plimsoll.dev]
+  verbs: [get]
+{{- end }}
+
+{{/* A create cannot be bound to a name: the object has none yet when it is authorized. */}}
+{{- define "plimsoll.leaseRules" -}}
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [create]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [{{ include "plimsoll.fullname" . }}]
+  verbs: [get, update]
+{{- end }}
+
+{{/* A role and its binding to the service account. With namespace: a Role there, without: a ClusterRole. */}}
+{{- define "plimsoll.grant" }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ .kind }}
+metadata:
+  name: {{ .name }}
+  {{- with .namespace }}
+  namespace: {{ . }}
+  {{- end }}
+  labels:
+    {{- include "plimsoll.labels" .root | nindent 4 }}
+rules:
+{{ .rules }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ .kind }}Binding
+metadata:
+  name: {{ .name }}
+  {{- with .namespace }}
+  namespace: {{ . }}
+  {{- end }}
+  labels:
+    {{- include "plimsoll.labels" .root | nindent 4 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: {{ .kind }}
+  name: {{ .name }}
+subjects:
+- kind: ServiceAccount
+  name: {{ include "plimsoll.serviceAccount" .root }}
+  namespace: {{ .root.Release.Namespace }}
+{{- end }}

@@ -1,0 +1,112 @@
+//! The contract with users and with the cluster: the resource's types, its schema, and every well-known name.
+
+pub mod crd;
+mod duration;
+mod target;
+pub mod v1alpha1;
+
+pub use duration::{Duration, DurationError};
+pub use target::{Target, TargetError};
+
+/// API group of the resource and prefix of the project's labels and annotations.
+pub const GROUP: &str = "plimsoll.dev";
+/// Name of the operator as server-side apply's field manager. Constant for ever: a new name would leave the old one's fields behind.
+pub const FIELD_MANAGER: &str = "plimsoll";
+/// User agent of every request, so that audit logs tell the operator apart.
+pub const USER_AGENT: &str = concat!("plimsoll/", env!("CARGO_PKG_VERSION"));
+
+/// Label keys and values.
+pub mod labels {
+    /// Who manages an object (a label that Kubernetes recommends).
+    pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+    /// The value of [`MANAGED_BY`] on children.
+    pub const MANAGED_BY_VALUE: &str = "plimsoll";
+    /// The profile that a child belongs to.
+    pub const PROFILE: &str = "plimsoll.dev/profile";
+}
+
+/// Annotation keys.
+pub mod annotations {
+    /// On a profile, with the value `true`: the operator writes nothing for it.
+    pub const PAUSED: &str = "plimsoll.dev/paused";
+}
+
+/// Condition types of a profile. All are positive: `True` is the good state.
+pub mod conditions {
+    /// Everything that the profile asks for is in place. What `kubectl wait` and GitOps tools look at.
+    pub const READY: &str = "Ready";
+    /// The target exists, can be scaled, and no other profile claims it.
+    pub const TARGET_FOUND: &str = "TargetFound";
+    /// The `HorizontalPodAutoscaler` is in place and able to scale.
+    pub const AUTOSCALING_READY: &str = "AutoscalingReady";
+    /// The `PodDisruptionBudget` is in place.
+    pub const DISRUPTION_READY: &str = "DisruptionReady";
+    /// The rules of all objectives are written.
+    pub const RULES_READY: &str = "RulesReady";
+    /// Prometheus has loaded the rules.
+    pub const RULES_LOADED: &str = "RulesLoaded";
+    /// Prometheus answers, and knows every objective's events.
+    pub const METRICS_AVAILABLE: &str = "MetricsAvailable";
+    /// Every objective is within its budget.
+    pub const OBJECTIVES_MET: &str = "ObjectivesMet";
+    /// The operator writes for this profile: false while it is paused.
+    pub const ACTIVE: &str = "Active";
+}
+
+/// Reasons of conditions and events.
+pub mod reasons {
+    /// All is as asked.
+    pub const AS_DECLARED: &str = "AsDeclared";
+    /// Switched off in the profile.
+    pub const DISABLED: &str = "Disabled";
+    /// Nothing declared that this condition speaks of.
+    pub const NOT_DECLARED: &str = "NotDeclared";
+    /// The profile is paused by its annotation.
+    pub const PAUSED: &str = "Paused";
+    /// The profile's text cannot be understood by this version.
+    pub const INVALID: &str = "Invalid";
+    /// The target does not exist (yet).
+    pub const TARGET_NOT_FOUND: &str = "TargetNotFound";
+    /// The API server does not know the target's kind.
+    pub const UNKNOWN_KIND: &str = "UnknownTargetKind";
+    /// The target's kind has no scale subresource.
+    pub const NOT_SCALABLE: &str = "TargetNotScalable";
+    /// The target's selector matches nothing or cannot be read.
+    pub const NO_SELECTOR: &str = "TargetWithoutSelector";
+    /// Another profile has the same target and came first.
+    pub const TARGET_CLAIMED: &str = "TargetClaimed";
+    /// An object of that name exists and is not ours.
+    pub const FOREIGN_OBJECT: &str = "ForeignObject";
+    /// Another autoscaler scales the same target.
+    pub const SECOND_AUTOSCALER: &str = "SecondAutoscaler";
+    /// Another `PodDisruptionBudget` selects the same pods.
+    pub const SECOND_BUDGET: &str = "SecondDisruptionBudget";
+    /// The API server refused or failed the write.
+    pub const APPLY_FAILED: &str = "ApplyFailed";
+    /// Another reason keeps the child from being written; what exists is left as it is.
+    pub const BLOCKED: &str = "Blocked";
+    /// The namespace is being deleted.
+    pub const NAMESPACE_TERMINATING: &str = "NamespaceTerminating";
+    /// The autoscaler cannot scale; the message is its own.
+    pub const CANNOT_SCALE: &str = "CannotScale";
+    /// No metrics yet: the autoscaler is new.
+    pub const WAITING_FOR_METRICS: &str = "WaitingForMetrics";
+    /// The operator was started without a Prometheus.
+    pub const NO_PROMETHEUS: &str = "NoPrometheus";
+    /// Prometheus does not answer, or not in time.
+    pub const PROMETHEUS_UNREACHABLE: &str = "PrometheusUnreachable";
+    /// Prometheus answers and refuses.
+    pub const PROMETHEUS_REFUSES: &str = "PrometheusRefuses";
+    /// Prometheus has no rule of the profile.
+    pub const NOT_SELECTED: &str = "NotSelected";
+    /// Some rule failed when Prometheus evaluated it.
+    pub const RULE_FAILING: &str = "RuleFailing";
+    /// Prometheus has no samples for an objective, or only old ones.
+    pub const NO_DATA: &str = "NoData";
+    /// Not evaluated yet.
+    pub const PENDING: &str = "Pending";
+    /// An objective's budget is spent.
+    pub const BUDGET_EXHAUSTED: &str = "BudgetExhausted";
+    /// An objective burns its budget faster than it may.
+    pub const BUDGET_BURNING: &str = "BudgetBurning";
+}

@@ -1,0 +1,91 @@
+//! `spec.alerting` and `spec.rules`: what alerts carry, and the object that the rules are in.
+
+use std::collections::BTreeMap;
+
+use kube::KubeSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Management;
+
+/// What alerts carry.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("self.labels.all(k, k.matches('^[a-zA-Z_][a-zA-Z0-9_]*$') && size(self.labels[k]) <= 256)").message("labels are Prometheus labels: names of letters, digits and underscores, values of at most 256 characters"),
+    validation = Rule::new("self.labels.all(k, !(k in ['alertname', 'namespace', 'profile', 'objective', 'severity', 'tier']))").message("labels must not name alertname, namespace, profile, objective, severity or tier: the operator sets these"),
+    validation = Rule::new("self.annotations.all(k, k.matches('^[a-zA-Z_][a-zA-Z0-9_]*$') && size(self.annotations[k]) <= 2048)").message("annotations have names of letters, digits and underscores, and values of at most 2048 characters")
+)]
+pub struct Alerting {
+    /// `Managed` (default): alerts are written. `Disabled`: recording rules and budget only.
+    #[serde(default)]
+    pub mode: Management,
+
+    /// Labels on every alert, like `team: identity`. Default: none.
+    #[serde(default)]
+    #[schemars(extend("maxProperties" = 20), extend("additionalProperties" = {"type": "string", "maxLength": 256}))]
+    pub labels: BTreeMap<String, String>,
+
+    /// Annotations on every alert, beside those of the operator. Go templates are allowed. Default: none.
+    #[serde(default)]
+    #[schemars(extend("maxProperties" = 20), extend("additionalProperties" = {"type": "string", "maxLength": 2048}))]
+    pub annotations: BTreeMap<String, String>,
+
+    /// Alerts that somebody must act on now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<Severity>,
+
+    /// Alerts that can wait for working hours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<Severity>,
+
+    /// Fewest bad events in a page's long window: below it a page stays silent, so that one error of a quiet service
+    /// wakes nobody. Default 5.
+    #[serde(default = "default_min_failures")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub min_failures: i32,
+
+    /// Page that tells what to do, put into every alert as `runbook_url`. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 500))]
+    #[x_kube(validation = Rule::new("self.matches('^https?://[^ ]+$')").message("runbookUrl is an http or https URL"))]
+    pub runbook_url: Option<String>,
+}
+
+impl Default for Alerting {
+    fn default() -> Self {
+        Self {
+            mode: Management::Managed,
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+            page: None,
+            ticket: None,
+            min_failures: default_min_failures(),
+            runbook_url: None,
+        }
+    }
+}
+
+const fn default_min_failures() -> i32 {
+    5
+}
+
+/// The `severity` label of a class of alerts.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Severity {
+    /// Value of the label `severity`. Default: `critical` for pages, `warning` for tickets.
+    #[schemars(length(min = 1, max = 63))]
+    pub severity: String,
+}
+
+/// The object that holds the rules.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.labels.all(k, !k.startsWith('plimsoll.dev/') && k != 'app.kubernetes.io/managed-by' && size(k) <= 317)").message("labels must not name plimsoll.dev/… or app.kubernetes.io/managed-by: the operator sets these"))]
+pub struct RuleObject {
+    /// Labels on the PrometheusRule, so that the `ruleSelector` of the installation's Prometheus picks it, like
+    /// `release: kube-prometheus-stack`. They are added to those that the operator was started with. Default: none.
+    #[serde(default)]
+    #[schemars(extend("maxProperties" = 20), extend("additionalProperties" = {"type": "string", "maxLength": 63}))]
+    pub labels: BTreeMap<String, String>,
+}

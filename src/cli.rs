@@ -1,0 +1,189 @@
+//! The command line. Every flag of `run` is also an environment variable.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{api::Duration, profile::Settings, slo, telemetry::LogFormat};
+
+/// The load line for Kubernetes services: SLOs, scaling and disruption budgets from one PerformanceProfile per workload.
+#[derive(Debug, Parser)]
+#[command(name = "plimsoll", version, about, max_term_width = 100, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the operator against the cluster of the kubeconfig or of the pod that it runs in
+    Run(Box<RunArgs>),
+    /// Print the CustomResourceDefinition as YAML
+    Crd,
+    /// Print what the operator would write for the profiles in files, without a cluster
+    ///
+    /// A workload in the same files gives the PodDisruptionBudget its selector.
+    Render(RenderArgs),
+    /// Check the profiles in files: schema, rules, PromQL and findings, with file and line
+    ///
+    /// Exit code 0: clean. 1: findings. 2: a file cannot be read or holds no profile.
+    Check(CheckArgs),
+    /// Print the API reference as Markdown
+    #[command(hide = true)]
+    Reference,
+}
+
+/// Flags of `plimsoll run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The Prometheus to ask, as in http://prometheus.monitoring.svc:9090. Without it objectives are written and not evaluated
+    #[arg(long, env = "PLIMSOLL_PROMETHEUS_URL", value_name = "URL")]
+    pub prometheus_url: Option<String>,
+
+    /// File with a bearer token for Prometheus; it is read again before each evaluation
+    #[arg(long, env = "PLIMSOLL_PROMETHEUS_BEARER_TOKEN_FILE", value_name = "FILE")]
+    pub prometheus_bearer_token_file: Option<PathBuf>,
+
+    /// File with the certificates (PEM) of the authorities that sign Prometheus' certificate
+    #[arg(long, env = "PLIMSOLL_PROMETHEUS_CA_FILE", value_name = "FILE")]
+    pub prometheus_ca_file: Option<PathBuf>,
+
+    /// Further header for Prometheus, as in X-Scope-OrgID=tenant; may be repeated
+    #[arg(long, env = "PLIMSOLL_PROMETHEUS_HEADER", value_name = "NAME=VALUE", value_delimiter = ',', value_parser = pair)]
+    pub prometheus_header: Vec<(String, String)>,
+
+    /// Namespace to work in; may be repeated. Default: all
+    #[arg(long = "namespace", env = "PLIMSOLL_NAMESPACE", value_name = "NS", value_delimiter = ',')]
+    pub namespaces: Vec<String>,
+
+    /// Address of /metrics, /livez, /readyz and /log-level
+    #[arg(long, env = "PLIMSOLL_METRICS_ADDRESS", value_name = "HOST:PORT", default_value = "0.0.0.0:8080")]
+    pub metrics_address: SocketAddr,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment would replace the help of the flags")]
+    pub rules: RuleArgs,
+
+    /// Let one replica lead and the others wait
+    #[arg(long, env = "PLIMSOLL_LEADER_ELECT", value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+    pub leader_elect: bool,
+
+    /// Name of the lease that the leader holds
+    #[arg(long, env = "PLIMSOLL_LEASE_NAME", value_name = "NAME", default_value = "plimsoll")]
+    pub lease_name: String,
+
+    /// Namespace of the lease. Default: the pod's own, from POD_NAMESPACE, or the kubeconfig's
+    #[arg(long, env = "PLIMSOLL_LEASE_NAMESPACE", value_name = "NS")]
+    pub lease_namespace: Option<String>,
+
+    /// Format of the logs
+    #[arg(long, env = "PLIMSOLL_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+
+    /// Level of the logs, or a list as in info,kube=debug; changed at run time with PUT /log-level
+    #[arg(long, env = "PLIMSOLL_LOG_LEVEL", value_name = "FILTER", default_value = "info")]
+    pub log_level: String,
+
+    /// Profiles that are reconciled at the same time
+    #[arg(long, env = "PLIMSOLL_CONCURRENCY", value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub concurrency: u16,
+}
+
+/// Flags that decide what rules look like.
+#[derive(Debug, Args)]
+pub struct RuleArgs {
+    /// Interval of the rules, and of the evaluation of the objectives
+    #[arg(long, env = "PLIMSOLL_EVALUATION_INTERVAL", value_name = "DURATION", default_value = "30s", value_parser = interval)]
+    pub evaluation_interval: Duration,
+
+    /// Interval at which Prometheus scrapes the services: windows of alerts are never shorter than four of these
+    #[arg(long, env = "PLIMSOLL_SCRAPE_INTERVAL", value_name = "DURATION", default_value = "30s", value_parser = interval)]
+    pub scrape_interval: Duration,
+
+    /// Label on every PrometheusRule, for the ruleSelector of the installation's Prometheus; may be repeated
+    #[arg(long = "rule-label", env = "PLIMSOLL_RULE_LABEL", value_name = "KEY=VALUE", value_delimiter = ',', value_parser = pair)]
+    pub rule_labels: Vec<(String, String)>,
+}
+
+impl RuleArgs {
+    /// The flags as the pipeline takes them.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            rule_labels: self.rule_labels.iter().cloned().collect(),
+            slo: slo::Options {
+                evaluation_interval: self.evaluation_interval,
+                scrape_interval: self.scrape_interval,
+            },
+        }
+    }
+}
+
+/// Flags of `plimsoll render`.
+#[derive(Debug, Args)]
+pub struct RenderArgs {
+    /// Files with profiles; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// Print one plain Prometheus rule file instead of Kubernetes objects
+    #[arg(long = "rules")]
+    pub rule_file: bool,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment would replace the help of the flags")]
+    pub rules: RuleArgs,
+}
+
+/// Flags of `plimsoll check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Files with profiles; - is standard input. Other kinds in the files are passed over
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment would replace the help of the flags")]
+    pub rules: RuleArgs,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
+        _ => Err("write it as NAME=VALUE".to_owned()),
+    }
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let duration: Duration = text.parse().map_err(|error: crate::api::DurationError| error.to_string())?;
+    if (1_000..=300_000).contains(&duration.as_millis()) { Ok(duration) } else { Err("it must be from 1s to 5m".to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn lists_come_repeated_or_with_commas() {
+        let cli = Cli::parse_from(["plimsoll", "run", "--namespace", "a,b", "--namespace", "c", "--rule-label", "release=lab"]);
+        let Command::Run(args) = cli.command else { panic!("not run") };
+        assert_eq!(args.namespaces, ["a", "b", "c"]);
+        assert_eq!(args.rules.rule_labels, [("release".to_owned(), "lab".to_owned())]);
+        assert!(args.leader_elect);
+    }
+
+    #[test]
+    fn intervals_are_bounded() {
+        for bad in ["0s", "500ms", "6m", "x"] {
+            assert!(Cli::try_parse_from(["plimsoll", "check", "f", "--scrape-interval", bad]).is_err(), "{bad}");
+        }
+    }
+}

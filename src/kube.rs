@@ -1,0 +1,13 @@
+//! Reusable work with the API server, and the foreign kinds that the operator writes.
+
+mod apply;
+mod error;
+mod lease;
+mod prometheus_rule;
+mod served;
+
+pub use apply::{AppliedMemory, Change, is_owned_by};
+pub use error::{Category, categorize, message};
+pub use lease::{Candidate, LeaseLost};
+pub use prometheus_rule::{PrometheusRule, PrometheusRuleSpec};
+pub use served::api_served;

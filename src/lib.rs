@@ -1,0 +1,31 @@
+//! Plimsoll: the load line for Kubernetes services. One `PerformanceProfile` per workload states its objectives and how it
+//! may scale; the operator reconciles what keeps the service above the line, and says in the status what it sees.
+//!
+//! ```text
+//! watch event ─► observe   I/O   profile + client      ─► Observed
+//!                validate  pure  profile + Observed    ─► Profile, nothing in it can be wrong any more; findings
+//!                build     pure  Profile               ─► Children<Desired>, every child kind is a field
+//!                apply     I/O   Children<Desired>     ─► Children<Applied>, an outcome per child
+//!                evaluate  pure  the last Snapshot     ─► Evaluation of the objectives
+//!                status    pure  old, all of it, now   ─► Status
+//!                publish   I/O   patch only on change, events only on transition
+//! ```
+//!
+//! `render` and `check` take the pure part of the same path.
+
+pub mod api;
+pub mod check;
+pub mod cli;
+mod http;
+pub mod input;
+pub mod kube;
+mod metrics;
+pub mod profile;
+mod prometheus;
+mod readiness;
+pub mod reference;
+pub mod render;
+pub mod run;
+pub mod slo;
+pub mod telemetry;
+pub mod yaml;

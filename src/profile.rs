@@ -1,0 +1,33 @@
+//! The controller: from a profile to its children and its status.
+
+mod apply;
+mod backoff;
+pub mod build;
+mod children;
+mod collector;
+mod controller;
+mod error;
+mod evaluation;
+mod finding;
+mod observe;
+mod publish;
+mod reconcile;
+mod settings;
+mod status;
+mod triggers;
+pub mod validate;
+
+use kube::core::DeserializeGuard;
+
+pub use children::{Applied, Children, Desired, Live, Outcome, Plan, Stage, Why};
+pub use collector::WorkloadCollector;
+pub use controller::{Controller, Shared};
+pub use error::Error;
+pub use finding::{Finding, Level};
+pub use observe::{Observed, Rivals, TargetState, Workload};
+pub use settings::Settings;
+
+use crate::api::v1alpha1::PerformanceProfile;
+
+/// A profile as the watch gives it: one that cannot be decoded must not stop the others.
+pub type Guarded = DeserializeGuard<PerformanceProfile>;

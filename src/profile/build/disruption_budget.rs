@@ -1,0 +1,26 @@
+//! The `PodDisruptionBudget`.
+
+use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use super::metadata;
+use crate::profile::validate::{DisruptionBound, DisruptionPlan, Profile};
+
+/// The disruption budget as it should be. Pods that are not ready may always be evicted: a crash loop must not keep a node
+/// from being drained.
+pub fn build(profile: &Profile, plan: &DisruptionPlan) -> PodDisruptionBudget {
+    let (max_unavailable, min_available) = match &plan.bound {
+        DisruptionBound::MaxUnavailable(bound) => (Some(bound.clone()), None),
+        DisruptionBound::MinAvailable(share) => (None, Some(IntOrString::String(share.clone()))),
+    };
+    PodDisruptionBudget {
+        metadata: metadata(profile, profile.name.clone()),
+        spec: Some(PodDisruptionBudgetSpec {
+            selector: Some(plan.selector.clone()),
+            max_unavailable,
+            min_available,
+            unhealthy_pod_eviction_policy: Some("AlwaysAllow".to_owned()),
+        }),
+        status: None,
+    }
+}

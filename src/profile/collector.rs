@@ -1,0 +1,190 @@
+//! The size of each workload as metrics, read from the watches at each scrape: the built-in alerts need nothing else.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use kube::{
+    ResourceExt,
+    core::DynamicObject,
+    runtime::{
+        reflector::{ObjectRef, Store},
+        watcher::Event,
+    },
+};
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeMetric},
+    metrics::{MetricType, gauge::ConstGauge},
+};
+
+use super::Guarded;
+use crate::kube::is_owned_by;
+
+/// Ready pods of every workload, by kind, namespace and name.
+#[derive(Clone, Default)]
+pub struct ReadyPods {
+    pods: Arc<Mutex<HashMap<(&'static str, String, String), i64>>>,
+}
+
+impl ReadyPods {
+    /// Takes note of one watch event.
+    pub fn note(&self, kind: &'static str, event: &Event<DynamicObject>) {
+        let mut pods = self.pods.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = |object: &DynamicObject| (kind, object.namespace().unwrap_or_default(), object.name_any());
+        match event {
+            Event::Apply(object) | Event::InitApply(object) => {
+                let ready = object.data.pointer("/status/readyReplicas").and_then(serde_json::Value::as_i64);
+                pods.insert(key(object), ready.unwrap_or(0));
+            }
+            Event::Delete(object) => {
+                pods.remove(&key(object));
+            }
+            Event::Init => pods.retain(|(of, ..), _| *of != kind),
+            Event::InitDone => {}
+        }
+    }
+
+    fn get(&self, kind: &str, namespace: &str, name: &str) -> Option<i64> {
+        let pods = self.pods.lock().unwrap_or_else(PoisonError::into_inner);
+        let kind = ["Deployment", "StatefulSet"].into_iter().find(|known| *known == kind)?;
+        pods.get(&(kind, namespace.to_owned(), name.to_owned())).copied()
+    }
+}
+
+/// What one controller's watches hold.
+#[derive(Clone)]
+pub struct View {
+    /// Every profile.
+    pub profiles: Store<Guarded>,
+    /// Every autoscaler.
+    pub autoscalers: Store<HorizontalPodAutoscaler>,
+    /// Ready pods of every workload.
+    pub ready_pods: ReadyPods,
+}
+
+/// Shows every view; a replica that does not lead has none.
+#[derive(Clone, Default)]
+pub struct WorkloadCollector {
+    views: Arc<Mutex<Vec<View>>>,
+}
+
+impl fmt::Debug for WorkloadCollector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WorkloadCollector")
+    }
+}
+
+impl WorkloadCollector {
+    /// Shows one more view.
+    pub fn add(&self, view: View) {
+        self.views.lock().unwrap_or_else(PoisonError::into_inner).push(view);
+    }
+
+    fn views(&self) -> Vec<View> {
+        self.views.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// One workload at one scrape.
+struct Size {
+    namespace: String,
+    profile: String,
+    ready: Option<i64>,
+    autoscaler: Option<Scaler>,
+}
+
+struct Scaler {
+    replicas: i64,
+    max: i64,
+    at_max: bool,
+    utilization: Vec<(String, f64)>,
+}
+
+fn sizes(view: &View) -> Vec<Size> {
+    let all = view.profiles.state();
+    all.iter()
+        .filter_map(|guarded| guarded.0.as_ref().ok())
+        .map(|profile| {
+            let namespace = profile.namespace().unwrap_or_default();
+            let name = profile.name_any();
+            let target = &profile.spec.target_ref;
+            let uid = profile.uid().unwrap_or_default();
+            let autoscaler = view.autoscalers.get(&ObjectRef::new(&name).within(&namespace));
+            let ours = autoscaler.filter(|autoscaler| is_owned_by(&autoscaler.metadata, &uid));
+            Size {
+                ready: view.ready_pods.get(&target.kind, &namespace, &target.name),
+                autoscaler: ours.map(|autoscaler| scaler(&autoscaler)),
+                namespace,
+                profile: name,
+            }
+        })
+        .collect()
+}
+
+fn scaler(autoscaler: &HorizontalPodAutoscaler) -> Scaler {
+    let status = autoscaler.status.clone().unwrap_or_default();
+    let limited = |condition: &k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscalerCondition| {
+        condition.type_ == "ScalingLimited" && condition.status == "True" && condition.reason.as_deref() == Some("TooManyReplicas")
+    };
+    let utilization = status.current_metrics.iter().flatten().filter_map(|metric| {
+        let (name, current) = match (&metric.resource, &metric.container_resource) {
+            (Some(resource), _) => (&resource.name, &resource.current),
+            (None, Some(container)) => (&container.name, &container.current),
+            (None, None) => return None,
+        };
+        Some((name.clone(), f64::from(current.average_utilization?) / 100.0))
+    });
+    Scaler {
+        replicas: i64::from(status.current_replicas.unwrap_or(0)),
+        max: i64::from(autoscaler.spec.max_replicas),
+        at_max: status.conditions.iter().flatten().any(limited),
+        utilization: utilization.collect(),
+    }
+}
+
+impl Collector for WorkloadCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let views = self.views();
+        if views.is_empty() {
+            return Ok(());
+        }
+        let sizes: Vec<Size> = views.iter().flat_map(sizes).collect();
+        let scalers = || sizes.iter().filter_map(|size| Some((size, size.autoscaler.as_ref()?)));
+        let labels = |size: &Size| [("namespace", size.namespace.clone()), ("profile", size.profile.clone())];
+
+        let count = ConstGauge::new(i64::try_from(sizes.len()).unwrap_or(i64::MAX));
+        count.encode(encoder.encode_descriptor("profiles", "Profiles that this replica looks after", None, MetricType::Gauge)?)?;
+        gauges(&mut encoder, "target_ready_pods", "Ready pods of the profile's target", sizes.iter().filter_map(|size| Some((labels(size), size.ready?))))?;
+        gauges(&mut encoder, "autoscaler_replicas", "Pods that the autoscaler sees", scalers().map(|(size, scaler)| (labels(size), scaler.replicas)))?;
+        gauges(&mut encoder, "autoscaler_max_replicas", "Most pods that the autoscaler may make", scalers().map(|(size, scaler)| (labels(size), scaler.max)))?;
+        gauges(&mut encoder, "autoscaler_at_max", "1 while the autoscaler would go beyond its maximum", scalers().map(|(size, scaler)| (labels(size), i64::from(scaler.at_max))))?;
+        let utilization = scalers().flat_map(|(size, scaler)| {
+            scaler.utilization.iter().map(move |(resource, ratio)| {
+                ([("namespace", size.namespace.clone()), ("profile", size.profile.clone()), ("resource", resource.clone())], *ratio)
+            })
+        });
+        let help = "Mean use of the pods' requests that the autoscaler measures; 1 is all";
+        let mut family = encoder.encode_descriptor("autoscaler_utilization_ratio", help, None, MetricType::Gauge)?;
+        for (labels, ratio) in utilization {
+            ConstGauge::new(ratio).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+}
+
+fn gauges(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    values: impl Iterator<Item = ([(&'static str, String); 2], i64)>,
+) -> Result<(), fmt::Error> {
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    for (labels, value) in values {
+        ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}

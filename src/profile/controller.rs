@@ -1,0 +1,234 @@
+//! Wires watches to the reconcile.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::{Stream, StreamExt, stream};
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::{
+        apps::v1::{Deployment, StatefulSet},
+        autoscaling::v2::HorizontalPodAutoscaler,
+        core::v1::ConfigMap,
+        policy::v1::PodDisruptionBudget,
+    },
+};
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    core::{ApiResource, DynamicObject, PartialObjectMeta},
+    runtime::{
+        self, WatchStreamExt,
+        controller::{self, Config},
+        events::Recorder,
+        reflector::{self, ObjectRef, Store},
+        watcher::{self, watcher},
+    },
+};
+use serde::de::DeserializeOwned;
+use tokio::sync::{broadcast, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Guarded,
+    collector::{ReadyPods, View},
+    observe::{Stores, TargetKinds},
+    reconcile::{Context, reconcile, retry},
+    settings::Settings,
+    triggers::{self, triggers},
+};
+use crate::{
+    api::labels,
+    kube::PrometheusRule,
+    metrics::Metrics,
+    prometheus::{News, Snapshot},
+};
+
+/// Changes that come together are looked at once. Far below the two seconds within which drift is to be mended.
+const DEBOUNCE: Duration = Duration::from_millis(200);
+
+/// What the controllers of all namespaces share.
+#[derive(Clone)]
+pub struct Shared {
+    /// Connection to the API server.
+    pub client: Client,
+    /// What an installation decides for all profiles.
+    pub settings: Settings,
+    /// Counts everything.
+    pub metrics: Arc<Metrics>,
+    /// What Prometheus said last.
+    pub snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// Profiles about which Prometheus has news.
+    pub news: broadcast::Sender<Arc<Vec<News>>>,
+    /// Whether the cluster serves `PrometheusRule`.
+    pub prometheus_rule_api: watch::Receiver<bool>,
+    /// Publishes events.
+    pub recorder: Recorder,
+    /// Profiles that are reconciled at the same time.
+    pub concurrency: u16,
+    /// Shows the workloads' sizes as metrics.
+    pub collector: super::WorkloadCollector,
+}
+
+/// The controller of one namespace, or of all.
+pub struct Controller {
+    namespace: Option<String>,
+    shared: Shared,
+}
+
+impl Controller {
+    /// A controller for a namespace; for all where it is nothing.
+    pub fn new(namespace: Option<String>, shared: Shared) -> Self {
+        Self { namespace, shared }
+    }
+
+    /// Runs until told to stop; reconciles that are under way come to their end.
+    pub async fn run(self, stop: CancellationToken) {
+        let everything = watcher::Config::default();
+        let ours = everything.clone().labels(&format!("{}={}", labels::MANAGED_BY, labels::MANAGED_BY_VALUE));
+        let main = runtime::Controller::new(self.api::<Guarded>(), everything.clone());
+        let profiles = main.store();
+        let (autoscalers, autoscaler_writer) = reflector::store();
+        let (disruption_budgets, budget_writer) = reflector::store();
+        let ready_pods = ReadyPods::default();
+        let stores =
+            Stores { profiles: profiles.clone(), autoscalers: autoscalers.clone(), disruption_budgets: disruption_budgets.clone() };
+        self.shared.collector.add(View { profiles: profiles.clone(), autoscalers, ready_pods: ready_pods.clone() });
+
+        let autoscaler_events =
+            watcher(self.api::<HorizontalPodAutoscaler>(), everything.clone()).default_backoff().reflect(autoscaler_writer);
+        let budget_events =
+            watcher(self.api::<PodDisruptionBudget>(), everything.clone()).default_backoff().reflect(budget_writer);
+        let rivals = watcher(self.api::<Guarded>(), everything.clone()).default_backoff();
+        let of = |profiles: &Store<Guarded>| profiles.clone();
+        let (p1, p2, p3, p4, p5) = (of(&profiles), of(&profiles), of(&profiles), of(&profiles), of(&profiles));
+
+        let context = Arc::new(Context {
+            client: self.shared.client.clone(),
+            settings: self.shared.settings.clone(),
+            stores,
+            kinds: TargetKinds::default(),
+            memory: crate::kube::AppliedMemory::default(),
+            prometheus_rule_api: self.shared.prometheus_rule_api.clone(),
+            snapshots: self.shared.snapshots.clone(),
+            recorder: self.shared.recorder.clone(),
+            backoff: super::backoff::Backoff::default(),
+            metrics: Arc::clone(&self.shared.metrics),
+        });
+        main.with_config(Config::default().concurrency(self.shared.concurrency).debounce(DEBOUNCE))
+            .reconcile_on(triggers(autoscaler_events, triggers::autoscaler_fingerprint, move |autoscaler| {
+                triggers::of_autoscaler(autoscaler, &p1)
+            }))
+            .reconcile_on(triggers(budget_events, triggers::disruption_budget_fingerprint, move |budget| {
+                let mut all = triggers::of_disruption_budget(budget, &p2);
+                all.extend(triggers::same_name(budget, ""));
+                all
+            }))
+            .reconcile_on(triggers(self.metadata::<ConfigMap>(ours.clone()), triggers::version_fingerprint, |map| {
+                triggers::owner(map)
+            }))
+            .reconcile_on(triggers(self.rules(ours), triggers::version_fingerprint, |rule| triggers::owner(rule)))
+            .reconcile_on(self.workloads::<Deployment>("Deployment", p3, ready_pods.clone()))
+            .reconcile_on(self.workloads::<StatefulSet>("StatefulSet", p4, ready_pods))
+            .reconcile_on(triggers(rivals, triggers::presence_fingerprint, move |gone| triggers::of_rival(gone, &p5)))
+            .reconcile_on(self.news(profiles))
+            .reconcile_all_on(changes(self.shared.prometheus_rule_api.clone()))
+            .graceful_shutdown_on(stop.cancelled_owned())
+            .run(reconcile, retry, context)
+            .for_each(|result| {
+                log(result);
+                std::future::ready(())
+            })
+            .await;
+    }
+
+    fn api<K>(&self) -> Api<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+    {
+        match &self.namespace {
+            Some(namespace) => Api::namespaced(self.shared.client.clone(), namespace),
+            None => Api::all(self.shared.client.clone()),
+        }
+    }
+
+    fn metadata<K>(&self, config: watcher::Config) -> impl Stream<Item = watcher::Result<watcher::Event<PartialObjectMeta<K>>>> + use<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + Sync + 'static,
+    {
+        watcher(self.api::<PartialObjectMeta<K>>(), config).default_backoff()
+    }
+
+    /// Starts when the API of the Prometheus Operator appears: before, every watch would be a 404.
+    fn rules(&self, config: watcher::Config) -> impl Stream<Item = watcher::Result<watcher::Event<PartialObjectMeta<PrometheusRule>>>> + use<> {
+        let mut served = self.shared.prometheus_rule_api.clone();
+        let events = self.metadata::<PrometheusRule>(config);
+        stream::once(async move {
+            let _ = served.wait_for(|served| *served).await;
+        })
+        .map(Some)
+        .chain(stream::empty())
+        .flat_map({
+            let mut events = Some(events.boxed());
+            move |_| events.take().unwrap_or_else(|| stream::empty().boxed())
+        })
+    }
+
+    /// Workloads that are some profile's target, when their template or their ready pods change.
+    fn workloads<K>(&self, kind: &'static str, profiles: Store<Guarded>, ready: ReadyPods) -> impl Stream<Item = ObjectRef<Guarded>> + use<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+    {
+        let resource = ApiResource::erase::<K>(&());
+        let api = match &self.namespace {
+            Some(namespace) => Api::<DynamicObject>::namespaced_with(self.shared.client.clone(), namespace, &resource),
+            None => Api::all_with(self.shared.client.clone(), &resource),
+        };
+        let events = watcher(api, watcher::Config::default()).default_backoff().inspect(move |event| {
+            if let Ok(event) = event {
+                ready.note(kind, event);
+            }
+        });
+        triggers(events, triggers::workload_fingerprint, move |workload| triggers::of_workload(workload, kind, &profiles))
+    }
+
+    fn news(&self, profiles: Store<Guarded>) -> impl Stream<Item = ObjectRef<Guarded>> + use<> {
+        let receiver = self.shared.news.subscribe();
+        stream::unfold(receiver, |mut receiver| async move {
+            match receiver.recv().await {
+                Ok(news) => Some((Some(news), receiver)),
+                // What was missed may be about anyone.
+                Err(broadcast::error::RecvError::Lagged(_)) => Some((None, receiver)),
+                Err(broadcast::error::RecvError::Closed) => None,
+            }
+        })
+        .flat_map(move |news| stream::iter(concerned(&profiles, news.as_deref())))
+    }
+}
+
+/// The profiles that news are about: all that have objectives, where they are about all.
+fn concerned(profiles: &Store<Guarded>, news: Option<&Vec<News>>) -> Vec<ObjectRef<Guarded>> {
+    let about_all = news.is_none_or(|news| news.iter().any(|(_, name)| name.is_empty()));
+    let all = profiles.state();
+    all.iter()
+        .filter(|guarded| guarded.0.as_ref().is_ok_and(|profile| !profile.spec.objectives.is_empty()))
+        .filter(|guarded| {
+            let key = (guarded.namespace().unwrap_or_default(), guarded.name_any());
+            about_all || news.is_some_and(|news| news.contains(&key))
+        })
+        .map(|guarded| ObjectRef::from_obj(&**guarded))
+        .collect()
+}
+
+fn changes(receiver: watch::Receiver<bool>) -> impl Stream<Item = ()> {
+    stream::unfold(receiver, |mut receiver| async move { receiver.changed().await.ok().map(|()| ((), receiver)) })
+}
+
+fn log(result: Result<(ObjectRef<Guarded>, controller::Action), controller::Error<super::Error, watcher::Error>>) {
+    match result {
+        Ok((profile, _)) => tracing::debug!(%profile, "reconciled"),
+        // Its children still fire after it is gone (kube#1167).
+        Err(controller::Error::ObjectNotFound(profile)) => tracing::debug!(%profile, "gone"),
+        // Logged where the retry is decided.
+        Err(controller::Error::ReconcilerFailed(..)) => {}
+        Err(error) => tracing::warn!(%error, "watch of the profiles interrupted; it goes on by itself"),
+    }
+}

@@ -1,0 +1,176 @@
+//! What the last answer of Prometheus means for one profile. Pure.
+
+use k8s_openapi::jiff::Timestamp;
+
+use super::validate::{Part, Profile};
+use crate::{
+    api::v1alpha1::{ObjectiveState, PerformanceProfileStatus},
+    prometheus::{Answer, ClientError, Given, GroupState, Loaded, Snapshot, missing_labels},
+    slo::{self, evaluate::State},
+};
+
+/// What is known of a profile's objectives.
+#[derive(Debug)]
+pub enum Evaluation {
+    /// The profile has none.
+    NoObjectives,
+    /// The operator was started without a Prometheus.
+    NotConfigured,
+    /// Prometheus has not been asked yet.
+    Pending,
+    /// Prometheus did not answer.
+    Failed(ClientError),
+    /// Prometheus answered.
+    Given {
+        /// Each sound objective.
+        objectives: Vec<Measured>,
+        /// Whether the rules are loaded.
+        rules: RulesLoaded,
+    },
+}
+
+/// One objective as measured.
+#[derive(Debug)]
+pub struct Measured {
+    /// Name of the objective.
+    pub name: String,
+    /// The numbers; their state is `Unknown` where there are none.
+    pub report: slo::evaluate::Report,
+    /// How old the samples are.
+    pub freshness: Freshness,
+}
+
+/// How old the samples of an objective are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Freshness {
+    /// Taken at this time.
+    Fresh(Timestamp),
+    /// Too old to act on: seconds.
+    Stale(i64),
+    /// There are none.
+    Absent,
+}
+
+/// Whether Prometheus has the rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RulesLoaded {
+    /// All of them, and they are well.
+    Yes,
+    /// Not written, or not asked.
+    Unknown(String),
+    /// Not all; what to do.
+    Missing(String),
+    /// Loaded, and failing.
+    Failing(String),
+}
+
+/// What the last answer means for one profile.
+pub fn evaluate(
+    profile: &Profile,
+    alerting: &slo::Alerting,
+    options: &slo::Options,
+    snapshot: &Snapshot,
+    old: Option<&PerformanceProfileStatus>,
+) -> Evaluation {
+    if profile.objectives.is_empty() {
+        return Evaluation::NoObjectives;
+    }
+    match &snapshot.answer {
+        Answer::NotConfigured => Evaluation::NotConfigured,
+        Answer::Pending => Evaluation::Pending,
+        Answer::Failed(error) => Evaluation::Failed(error.clone()),
+        Answer::Given(given) => Evaluation::Given {
+            objectives: profile
+                .objectives
+                .iter()
+                .map(|objective| measured(objective, alerting, options, given, snapshot.at, old))
+                .collect(),
+            rules: rules_loaded(profile, &given.loaded),
+        },
+    }
+}
+
+fn measured(
+    objective: &slo::Objective,
+    alerting: &slo::Alerting,
+    options: &slo::Options,
+    given: &Given,
+    at: Timestamp,
+    old: Option<&PerformanceProfileStatus>,
+) -> Measured {
+    let name = objective.identity.objective.clone();
+    let before = old.and_then(|old| old.objectives.iter().find(|each| each.name == name)).map(|each| state_of(each.state));
+    let found = given.samples.get(&objective.identity);
+    let freshness = found.and_then(|found| found.newest).map_or(Freshness::Absent, |newest| freshness(newest, at, options));
+    let nothing = slo::evaluate::Samples::default();
+    let samples = match (found, freshness) {
+        (Some(found), Freshness::Fresh(_)) => &found.samples,
+        _ => &nothing,
+    };
+    Measured { report: slo::evaluate::evaluate(objective, alerting, options, samples, before), name, freshness }
+}
+
+/// Samples are fresh for three intervals of the rules and half a minute: a rule evaluation may be late once.
+fn freshness(newest: f64, at: Timestamp, options: &slo::Options) -> Freshness {
+    #[expect(clippy::cast_possible_truncation, reason = "seconds since 1970")]
+    let taken = newest as i64;
+    let age = at.as_second() - taken;
+    let longest = i64::try_from(options.evaluation_interval.as_secs() * 3 + 30).unwrap_or(i64::MAX);
+    match Timestamp::from_second(taken) {
+        Ok(taken) if age <= longest => Freshness::Fresh(taken),
+        _ => Freshness::Stale(age),
+    }
+}
+
+/// The state on the wire.
+pub const fn wire_state(state: State) -> ObjectiveState {
+    match state {
+        State::Met => ObjectiveState::Met,
+        State::AtRisk => ObjectiveState::AtRisk,
+        State::Burning => ObjectiveState::Burning,
+        State::Exhausted => ObjectiveState::Exhausted,
+        State::LowTraffic => ObjectiveState::LowTraffic,
+        State::Unknown => ObjectiveState::Unknown,
+    }
+}
+
+const fn state_of(state: ObjectiveState) -> State {
+    match state {
+        ObjectiveState::Met => State::Met,
+        ObjectiveState::AtRisk => State::AtRisk,
+        ObjectiveState::Burning => State::Burning,
+        ObjectiveState::Exhausted => State::Exhausted,
+        ObjectiveState::LowTraffic => State::LowTraffic,
+        ObjectiveState::Unknown => State::Unknown,
+    }
+}
+
+fn rules_loaded(profile: &Profile, loaded: &Loaded) -> RulesLoaded {
+    let Part::Wanted(plan) = &profile.rules else {
+        return RulesLoaded::Unknown("the rules are not written as the profile declares them".to_owned());
+    };
+    let (groups, selectors) = match loaded {
+        Loaded::Unknown(message) => return RulesLoaded::Unknown(format!("Prometheus does not tell its rules: {message}")),
+        Loaded::Groups { groups, selectors } => (groups, selectors),
+    };
+    // The group of the workload has only alerts, and is not asked for by the names of its rules.
+    let recording = |group: &&slo::RuleGroup| group.rules.iter().any(|rule| matches!(rule, slo::Rule::Record { .. }));
+    let expected = || plan.groups.iter().filter(recording).map(|group| group.name.as_str());
+    if let Some(name) = expected().find(|name| !groups.contains_key(*name)) {
+        let why = if plan.prometheus_rule_api {
+            missing_labels(&plan.labels, selectors).unwrap_or_else(|| {
+                "if it was written less than a minute ago, wait; else see that the ruleSelector and the \
+                 ruleNamespaceSelector of your Prometheus select it, and that the Prometheus Operator reports no error"
+                    .to_owned()
+            })
+        } else {
+            format!("the cluster has no PrometheusRule API: load the file in ConfigMap {} into Prometheus", super::build::rules_name(&profile.name))
+        };
+        return RulesLoaded::Missing(format!("Prometheus has no rule group {name}: {why}"));
+    }
+    let failing = |name: &str| groups.get(name).and_then(|GroupState { error, .. }| error.clone());
+    match expected().find_map(|name| failing(name).map(|error| (name, error))) {
+        Some((name, error)) => RulesLoaded::Failing(format!("rule group {name}: {error}")),
+        None => RulesLoaded::Yes,
+    }
+}

@@ -1,0 +1,124 @@
+//! Writes the status, only when it says something new, and events, only on transitions.
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::{
+    Api, Resource,
+    api::{Patch, PatchParams},
+    core::error_boundary::InvalidObject,
+    runtime::events::{Event, EventType},
+};
+use serde_json::json;
+
+use super::{
+    error::Error,
+    reconcile::Context,
+    status::{Transition, same_meaning, transitions},
+};
+use crate::{
+    api::{
+        FIELD_MANAGER, reasons,
+        v1alpha1::{PerformanceProfile, PerformanceProfileStatus},
+    },
+    kube::{Category, categorize, message},
+};
+
+/// Longest note of an event that the API server takes, in bytes.
+const LONGEST_NOTE: usize = 1024;
+
+/// Writes what is to be seen.
+pub struct Publisher<'a> {
+    context: &'a Context,
+}
+
+impl<'a> Publisher<'a> {
+    /// A publisher for one reconcile.
+    pub fn new(context: &'a Context) -> Self {
+        Self { context }
+    }
+
+    /// Writes the status where it differs in meaning from the one that is there, and the events of what changed.
+    pub async fn publish(&self, profile: &PerformanceProfile, status: PerformanceProfileStatus) -> Result<(), Error> {
+        let old = profile.status.clone().unwrap_or_default();
+        if same_meaning(&old, &status) {
+            return Ok(());
+        }
+        let namespace = profile.metadata.namespace.as_deref().unwrap_or_default();
+        let name = profile.metadata.name.as_deref().unwrap_or_default();
+        let api = Api::<PerformanceProfile>::namespaced(self.context.client.clone(), namespace);
+        let patch = json!({
+            "apiVersion": PerformanceProfile::api_version(&()),
+            "kind": PerformanceProfile::kind(&()),
+            // A profile that was made again under the same name has another uid, and refuses the old one's status.
+            "metadata": {"uid": profile.metadata.uid},
+            "status": status,
+        });
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        match api.patch_status(name, &params, &Patch::Apply(&patch)).await {
+            Ok(_) => self.context.metrics.status_written(),
+            // Deleted in the meantime: nobody is left to tell. (An apply to what is gone would be a create, hence 409.)
+            Err(error) if matches!(categorize(&error), Category::NotFound | Category::Conflict) => {
+                tracing::debug!(namespace, name, error = message(&error), "profile is gone");
+                return Ok(());
+            }
+            Err(error) => return Err(Error::Status(error)),
+        }
+        for transition in transitions(&old, &status) {
+            self.event(&profile.object_ref(&()), transition).await;
+        }
+        Ok(())
+    }
+
+    /// Says that a profile cannot be decoded. Its status is left alone: it has no shape that we know.
+    pub async fn undecodable(&self, invalid: &InvalidObject) -> Result<(), Error> {
+        let reference = ObjectReference {
+            api_version: Some(PerformanceProfile::api_version(&()).into_owned()),
+            kind: Some(PerformanceProfile::kind(&()).into_owned()),
+            name: invalid.metadata.name.clone(),
+            namespace: invalid.metadata.namespace.clone(),
+            uid: invalid.metadata.uid.clone(),
+            ..ObjectReference::default()
+        };
+        tracing::warn!(name = invalid.metadata.name, namespace = invalid.metadata.namespace, error = invalid.error, "profile cannot be read");
+        let note = format!("the profile cannot be read by this version of the operator: {}; nothing is changed", invalid.error);
+        self.event(&reference, Transition { warning: true, reason: reasons::INVALID.to_owned(), note }).await;
+        Ok(())
+    }
+
+    /// An event that cannot be written is no reason to fail.
+    async fn event(&self, reference: &ObjectReference, transition: Transition) {
+        let event = Event {
+            type_: if transition.warning { EventType::Warning } else { EventType::Normal },
+            reason: transition.reason,
+            note: Some(bounded(transition.note)),
+            action: "Reconcile".to_owned(),
+            secondary: None,
+        };
+        if let Err(error) = self.context.recorder.publish(&event, reference).await {
+            tracing::warn!(reason = event.reason, error = message(&error), "event not written");
+        }
+    }
+}
+
+fn bounded(mut note: String) -> String {
+    if note.len() > LONGEST_NOTE {
+        let mut end = LONGEST_NOTE - '…'.len_utf8();
+        while !note.is_char_boundary(end) {
+            end -= 1;
+        }
+        note.truncate(end);
+        note.push('…');
+    }
+    note
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_are_bounded_in_bytes_and_stay_text() {
+        assert_eq!(bounded("short".to_owned()), "short");
+        let long = bounded("ä".repeat(LONGEST_NOTE));
+        assert!(long.len() <= LONGEST_NOTE && long.ends_with('…'), "{} bytes", long.len());
+    }
+}

@@ -1,0 +1,108 @@
+//! One profile, from what is declared to what is so. Reads as a table of contents.
+
+use std::{sync::Arc, time::Duration};
+
+use kube::{
+    Client, ResourceExt,
+    runtime::{controller::Action, events::Recorder},
+};
+use tokio::sync::watch;
+
+use super::{
+    Guarded,
+    apply::Applier,
+    backoff::{Backoff, resync},
+    build::{build, rules_name},
+    error::Error,
+    evaluation::evaluate,
+    observe::{Reader, Stores, TargetKinds},
+    publish::Publisher,
+    settings::Settings,
+    status::{self, Facts},
+    validate::{alerting, validate},
+};
+use crate::{
+    api::v1alpha1::PerformanceProfile, kube::AppliedMemory, metrics::Metrics, prometheus::Snapshot,
+};
+
+/// Longest time for one reconcile: a call to the API server may hang for minutes.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// What every reconcile shares.
+pub struct Context {
+    /// Connection to the API server.
+    pub client: Client,
+    /// What an installation decides for all profiles.
+    pub settings: Settings,
+    /// What the watches hold.
+    pub stores: Stores,
+    /// What is known of targets' kinds.
+    pub kinds: TargetKinds,
+    /// What was applied before.
+    pub memory: AppliedMemory,
+    /// Whether the cluster serves `PrometheusRule`.
+    pub prometheus_rule_api: watch::Receiver<bool>,
+    /// What Prometheus said last.
+    pub snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// Publishes events; one for the process, because it adds up repeated ones.
+    pub recorder: Recorder,
+    /// Failures in a row.
+    pub backoff: Backoff,
+    /// Counts everything.
+    pub metrics: Arc<Metrics>,
+}
+
+/// Reconciles one profile, in bounded time, and counts it.
+pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Error> {
+    let mut counted = context.metrics.reconcile_started();
+    let result = match &guarded.0 {
+        Ok(profile) if profile.metadata.deletion_timestamp.is_some() => Ok(Action::await_change()),
+        Ok(profile) => {
+            let limited = tokio::time::timeout(LONGEST, pipeline(profile, &context)).await;
+            limited.unwrap_or(Err(Error::Timeout(LONGEST)))
+        }
+        Err(invalid) => Publisher::new(&context).undecodable(invalid).await.map(|()| Action::await_change()),
+    };
+    counted.outcome(result.as_ref().map_or_else(|error| error.category().as_str(), |_| "ok"));
+    if result.is_ok() {
+        context.backoff.succeeded(&key(&guarded));
+    }
+    result
+}
+
+async fn pipeline(profile: &PerformanceProfile, context: &Context) -> Result<Action, Error> {
+    let now = k8s_openapi::jiff::Timestamp::now();
+    let prometheus_rule_api = *context.prometheus_rule_api.borrow();
+    let snapshot = Arc::clone(&context.snapshots.borrow());
+
+    let reader = Reader { client: &context.client, stores: &context.stores, kinds: &context.kinds };
+    let observed = reader.observe(profile, prometheus_rule_api).await?;
+    let checked = validate(profile, &observed, &context.settings);
+    let desired = build(&checked);
+    let applier = Applier {
+        client: context.client.clone(),
+        memory: &context.memory,
+        metrics: &context.metrics,
+        namespace: &checked.namespace,
+        profile: &checked.name,
+        owner_uid: profile.metadata.uid.as_deref().unwrap_or_default(),
+    };
+    let applied = applier.apply(desired, &observed.live, &rules_name(&checked.name)).await;
+    let alerting = alerting(profile);
+    let evaluation = evaluate(&checked, &alerting, &context.settings.slo, &snapshot, profile.status.as_ref());
+    let facts = Facts { profile, checked: &checked, observed: &observed, applied: &applied.children, evaluation: &evaluation };
+    let status = status::status(&facts, now);
+    Publisher::new(context).publish(profile, status).await?;
+    if applied.errors.is_empty() { Ok(Action::requeue(resync())) } else { Err(Error::Children(applied.errors)) }
+}
+
+/// What to do after a failure: try again after a delay of the profile's own.
+pub fn retry(guarded: Arc<Guarded>, error: &Error, context: Arc<Context>) -> Action {
+    let delay = context.backoff.failed(&key(&guarded));
+    tracing::warn!(profile = key(&guarded), %error, category = error.category().as_str(), retry_s = delay.as_secs(), "not reconciled");
+    Action::requeue(delay)
+}
+
+fn key(guarded: &Guarded) -> String {
+    format!("{}/{}", guarded.namespace().unwrap_or_default(), guarded.name_any())
+}

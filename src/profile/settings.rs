@@ -1,0 +1,14 @@
+//! What an installation decides for all profiles.
+
+use std::collections::BTreeMap;
+
+use crate::slo;
+
+/// What an installation decides for all profiles: the same for `run`, `render` and `check`.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Labels on every `PrometheusRule`, so that the installation's `ruleSelector` picks it.
+    pub rule_labels: BTreeMap<String, String>,
+    /// Evaluation and scrape intervals.
+    pub slo: slo::Options,
+}

@@ -1,0 +1,149 @@
+//! The status: what is seen, what was done, and why. Pure.
+
+use k8s_openapi::jiff::Timestamp;
+
+use super::{
+    children::{Applied, Children, Outcome},
+    evaluation::Evaluation,
+    observe::{Observed, TargetState},
+    validate::{Part, Profile, blocked, workload},
+};
+use crate::api::{
+    conditions, reasons,
+    v1alpha1::{ChildStatus, PerformanceProfile, PerformanceProfileStatus, ScalingStatus},
+};
+
+mod autoscaling;
+mod verdict;
+mod objectives;
+mod transitions;
+
+pub use verdict::{Truth, Verdict};
+pub use transitions::{Transition, same_meaning, transitions};
+
+/// Everything that a status is made from.
+pub struct Facts<'a> {
+    /// The profile as declared, with its old status.
+    pub profile: &'a PerformanceProfile,
+    /// The profile as checked.
+    pub checked: &'a Profile,
+    /// The cluster as seen.
+    pub observed: &'a Observed,
+    /// What became of the children.
+    pub applied: &'a Children<Applied>,
+    /// What Prometheus says.
+    pub evaluation: &'a Evaluation,
+}
+
+/// The new status.
+pub fn status(facts: &Facts<'_>, now: Timestamp) -> PerformanceProfileStatus {
+    let generation = facts.profile.metadata.generation;
+    let old = facts.profile.status.clone().unwrap_or_default();
+    let objectives = objectives::objectives(facts, &old);
+    let met = objectives::met(&objectives);
+    PerformanceProfileStatus {
+        observed_generation: generation,
+        conditions: verdicts(facts, now)
+            .into_iter()
+            .map(|verdict| verdict.at(&old.conditions, generation, now))
+            .collect(),
+        objectives_met: met,
+        worst: objectives::worst(&objectives),
+        objectives,
+        scaling: scaling(facts),
+        children: children(facts.applied),
+        findings: facts.checked.findings.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// Every condition, `Ready` first: it is the first of those it is made of that is not true.
+fn verdicts(facts: &Facts<'_>, now: Timestamp) -> Vec<Verdict> {
+    let Children { autoscaler, disruption_budget, rule, rule_file } = facts.applied;
+    let rules = if rule.state.is_some() || rule.why.is_some() { rule } else { rule_file };
+    let parts = [
+        active(facts),
+        target_found(facts),
+        autoscaling::verdict(child(conditions::AUTOSCALING_READY, &facts.checked.autoscaler, autoscaler), facts, now),
+        child(conditions::DISRUPTION_READY, &facts.checked.disruption_budget, disruption_budget),
+        child(conditions::RULES_READY, &facts.checked.rules, rules),
+    ];
+    let ready = match parts.iter().find(|part| part.truth != Truth::True) {
+        None => Verdict::new(conditions::READY, Truth::True, reasons::AS_DECLARED, "everything is as declared"),
+        Some(part) => {
+            Verdict::new(conditions::READY, part.truth, part.reason, format!("{}: {}", part.type_, part.message))
+        }
+    };
+    [ready].into_iter().chain(parts).chain(objectives::verdicts(facts)).collect()
+}
+
+fn active(facts: &Facts<'_>) -> Verdict {
+    match blocked(facts.profile, facts.observed) {
+        Some(why) if why.reason == reasons::PAUSED => {
+            Verdict::new(conditions::ACTIVE, Truth::False, why.reason, why.message)
+        }
+        _ => Verdict::new(conditions::ACTIVE, Truth::True, reasons::AS_DECLARED, "the operator keeps the profile"),
+    }
+}
+
+fn target_found(facts: &Facts<'_>) -> Verdict {
+    let target = &facts.profile.spec.target_ref;
+    let why = match blocked(facts.profile, facts.observed) {
+        Some(why) if why.reason == reasons::TARGET_CLAIMED => Some(why),
+        _ => workload(target, &facts.observed.target).err(),
+    };
+    match why {
+        None => {
+            let message = format!("{} {} exists and can be scaled", target.kind, target.name);
+            Verdict::new(conditions::TARGET_FOUND, Truth::True, reasons::AS_DECLARED, message)
+        }
+        Some(why) => Verdict::new(conditions::TARGET_FOUND, Truth::False, why.reason, why.message),
+    }
+}
+
+/// What one child's outcome says.
+fn child<T>(type_: &'static str, part: &Part<T>, outcome: &Outcome) -> Verdict {
+    match (part, &outcome.why) {
+        (_, Some(why)) => Verdict::new(type_, Truth::False, why.reason, why.message.clone()),
+        (Part::Held(why), None) => Verdict::new(type_, Truth::False, why.reason, why.message.clone()),
+        (Part::Unwanted(why), None) => Verdict::new(type_, Truth::True, why.reason, why.message.clone()),
+        (Part::Wanted(_), None) => {
+            let message = format!("{} {} is as declared", outcome.kind, outcome.name);
+            Verdict::new(type_, Truth::True, reasons::AS_DECLARED, message)
+        }
+    }
+}
+
+fn scaling(facts: &Facts<'_>) -> Option<ScalingStatus> {
+    let TargetState::Found(workload) = &facts.observed.target else { return None };
+    let live = facts.observed.live.autoscaler.as_ref();
+    let wanted = match &facts.checked.autoscaler {
+        Part::Wanted(plan) => Some((plan.min_replicas, plan.max_replicas)),
+        Part::Unwanted(_) => None,
+        Part::Held(_) => {
+            let declared = facts.profile.spec.autoscaling.clone().unwrap_or_default();
+            Some((declared.min_replicas, declared.max_replicas))
+        }
+    };
+    Some(ScalingStatus {
+        current: workload.replicas,
+        ready: workload.ready,
+        desired: live.and_then(|live| live.status.as_ref()).map(|status| status.desired_replicas).filter(|_| wanted.is_some()),
+        declared_min: wanted.map_or(workload.replicas, |(min, _)| min),
+        max: wanted.map_or(workload.replicas, |(_, max)| max),
+    })
+}
+
+fn children(applied: &Children<Applied>) -> Vec<ChildStatus> {
+    let Children { autoscaler, disruption_budget, rule, rule_file } = applied;
+    [autoscaler, disruption_budget, rule, rule_file]
+        .into_iter()
+        .filter_map(|outcome| {
+            Some(ChildStatus {
+                kind: outcome.kind.to_owned(),
+                name: outcome.name.clone(),
+                state: outcome.state?,
+                message: outcome.why.as_ref().map(|why| why.message.clone()),
+            })
+        })
+        .collect()
+}

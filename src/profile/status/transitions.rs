@@ -1,0 +1,70 @@
+//! What changed between two statuses: whether it is worth a write, and worth an event.
+
+use crate::api::{
+    conditions, reasons,
+    v1alpha1::{ObjectiveState, PerformanceProfileStatus},
+};
+
+/// Something that changed and that people should hear of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transition {
+    /// For the worse.
+    pub warning: bool,
+    /// Reason of the event.
+    pub reason: String,
+    /// Note of the event.
+    pub note: String,
+}
+
+/// Whether two statuses say the same.
+pub fn same_meaning(old: &PerformanceProfileStatus, new: &PerformanceProfileStatus) -> bool {
+    old == new
+}
+
+/// The events between two statuses: conditions that turned, and objectives that changed their state.
+pub fn transitions(old: &PerformanceProfileStatus, new: &PerformanceProfileStatus) -> Vec<Transition> {
+    let mut all = Vec::new();
+    for condition in &new.conditions {
+        let before = old.conditions.iter().find(|before| before.type_ == condition.type_);
+        // `Ready` repeats the first of the others that is not true, and `ObjectivesMet` the objectives below.
+        let repeated = condition.status == "False" && condition.type_ == conditions::READY
+            || condition.type_ == conditions::OBJECTIVES_MET;
+        let turned = before.is_none_or(|before| before.status != condition.status || before.reason != condition.reason);
+        if repeated || !turned {
+            continue;
+        }
+        match (&*condition.status, before.map(|before| &*before.status)) {
+            ("False", _) => all.push(Transition {
+                warning: condition.reason != reasons::PAUSED,
+                reason: condition.reason.clone(),
+                note: format!("{}: {}", condition.type_, condition.message),
+            }),
+            ("True", Some("False")) => all.push(Transition {
+                warning: false,
+                reason: condition.type_.clone(),
+                note: condition.message.clone(),
+            }),
+            ("True", None) if condition.type_ == conditions::READY => all.push(Transition {
+                warning: false,
+                reason: condition.type_.clone(),
+                note: condition.message.clone(),
+            }),
+            _ => {}
+        }
+    }
+    for objective in &new.objectives {
+        let before = old.objectives.iter().find(|before| before.name == objective.name).map(|before| before.state);
+        if before.is_some_and(|before| before != objective.state) && objective.state != ObjectiveState::Unknown {
+            let left = objective.budget.as_ref().map_or("unknown", |budget| &budget.remaining);
+            all.push(Transition {
+                warning: matches!(
+                    objective.state,
+                    ObjectiveState::AtRisk | ObjectiveState::Burning | ObjectiveState::Exhausted
+                ),
+                reason: format!("Objective{:?}", objective.state),
+                note: format!("objective {}: {left} % of its error budget left", objective.name),
+            });
+        }
+    }
+    all
+}

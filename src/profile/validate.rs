@@ -1,0 +1,259 @@
+//! Profile and observations in, something that cannot be wrong any more out.
+//!
+//! A part that is wrong is held with a reason; the other parts go on.
+
+use k8s_openapi::{
+    api::autoscaling::v2::{HorizontalPodAutoscalerBehavior, MetricSpec},
+    apimachinery::pkg::apis::meta::v1::{LabelSelector, OwnerReference},
+};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use kube::{Resource, ResourceExt};
+
+use super::{
+    children::Why,
+    finding::{Finding, Level},
+    observe::{Observed, TargetState, Workload},
+    settings::Settings,
+};
+use crate::{
+    api::{
+        annotations,
+        reasons,
+        v1alpha1::{Autoscaling, Disruption, Management, PerformanceProfile, TargetRef},
+    },
+    slo,
+};
+
+mod metrics;
+mod objectives;
+
+pub use objectives::{alerting, objective, objectives};
+
+/// A profile that has been checked against the cluster.
+#[derive(Debug)]
+pub struct Profile {
+    /// Namespace of the profile and of everything that belongs to it.
+    pub namespace: String,
+    /// Name of the profile.
+    pub name: String,
+    /// Makes the children go when the profile goes.
+    pub owner: Option<OwnerReference>,
+    /// The workload.
+    pub target: TargetRef,
+    /// The autoscaler to write.
+    pub autoscaler: Part<AutoscalerPlan>,
+    /// The disruption budget to write.
+    pub disruption_budget: Part<DisruptionPlan>,
+    /// The rules to write.
+    pub rules: Part<RulesPlan>,
+    /// The objectives that are sound, rules held or not: what is evaluated.
+    pub objectives: Vec<slo::Objective>,
+    /// What is wrong, or could be better.
+    pub findings: Vec<Finding>,
+}
+
+/// One part of the profile.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Part<T> {
+    /// It is wanted, like this.
+    Wanted(T),
+    /// It is not wanted, for this reason.
+    Unwanted(Why),
+    /// Something is wrong: what exists stays as it is.
+    Held(Why),
+}
+
+/// The content of the autoscaler.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AutoscalerPlan {
+    /// Fewest replicas.
+    pub min_replicas: i32,
+    /// Most replicas.
+    pub max_replicas: i32,
+    /// What to scale on, never empty.
+    pub metrics: Vec<MetricSpec>,
+    /// How fast to scale.
+    pub behavior: HorizontalPodAutoscalerBehavior,
+}
+
+/// The content of the disruption budget.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DisruptionPlan {
+    /// The target's pods; never empty, for an empty selector would select every pod of the namespace.
+    pub selector: LabelSelector,
+    /// What may be away, or what must stay.
+    pub bound: DisruptionBound,
+}
+
+/// The bound of a disruption budget.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DisruptionBound {
+    /// Pods that may be away.
+    MaxUnavailable(IntOrString),
+    /// Share of the pods that must stay.
+    MinAvailable(String),
+}
+
+/// The content of the rules.
+#[derive(Debug, Clone)]
+pub struct RulesPlan {
+    /// Every rule group.
+    pub groups: Vec<slo::RuleGroup>,
+    /// Labels of the object that holds them.
+    pub labels: std::collections::BTreeMap<String, String>,
+    /// Whether the cluster has the API of the Prometheus Operator.
+    pub prometheus_rule_api: bool,
+}
+
+/// Checks everything that the schema cannot see.
+pub fn validate(profile: &PerformanceProfile, observed: &Observed, settings: &Settings) -> Profile {
+    let mut findings = Vec::new();
+    let spec = &profile.spec;
+    let autoscaling = spec.autoscaling.clone().unwrap_or_default();
+    let disruption = spec.disruption.clone().unwrap_or_default();
+    let blocked = blocked(profile, observed);
+    let workload = workload(&spec.target_ref, &observed.target);
+
+    let autoscaler = part(&blocked, || autoscaler(&autoscaling, &workload, observed, &mut findings));
+    let disruption_budget = part(&blocked, || disruption_budget(&disruption, &workload, observed));
+    let (sound, rules) = objectives::rules(profile, &autoscaling, observed, settings, &mut findings);
+    let rules = part(&blocked, || rules);
+
+    Profile {
+        namespace: profile.namespace().unwrap_or_default(),
+        name: profile.name_any(),
+        owner: profile.controller_owner_ref(&()),
+        target: spec.target_ref.clone(),
+        autoscaler,
+        disruption_budget,
+        rules,
+        objectives: sound,
+        findings,
+    }
+}
+
+fn part<T>(blocked: &Option<Why>, otherwise: impl FnOnce() -> Part<T>) -> Part<T> {
+    match blocked {
+        Some(why) => Part::Held(why.clone()),
+        None => otherwise(),
+    }
+}
+
+/// What keeps every write back.
+pub fn blocked(profile: &PerformanceProfile, observed: &Observed) -> Option<Why> {
+    if profile.annotations().get(annotations::PAUSED).is_some_and(|value| value == "true") {
+        return Some(Why::new(
+            reasons::PAUSED,
+            format!("paused by the annotation {}: remove it, and the operator goes on", annotations::PAUSED),
+        ));
+    }
+    observed.rivals.profile.as_ref().map(|other| {
+        Why::new(
+            reasons::TARGET_CLAIMED,
+            format!("the older profile {other} has the same targetRef: delete one of the two; nothing is written for this one"),
+        )
+    })
+}
+
+/// The workload, or why it cannot be scaled.
+pub fn workload<'a>(target: &TargetRef, state: &'a TargetState) -> Result<&'a Workload, Why> {
+    let TargetRef { api_version, kind, name } = target;
+    match state {
+        TargetState::Found(workload) => Ok(workload),
+        TargetState::Missing => Err(Why::new(
+            reasons::TARGET_NOT_FOUND,
+            format!("{kind} {name} does not exist in this namespace: create it, or correct targetRef in a new profile"),
+        )),
+        TargetState::UnknownKind => Err(Why::new(
+            reasons::UNKNOWN_KIND,
+            format!("the API server serves no {kind} in {api_version}: correct targetRef in a new profile, or install that API"),
+        )),
+        TargetState::NotScalable => Err(Why::new(
+            reasons::NOT_SCALABLE,
+            format!("{kind} in {api_version} has no scale subresource: only kinds such as Deployment and StatefulSet can be scaled"),
+        )),
+        TargetState::Unreadable(message) => Err(Why::new(
+            reasons::APPLY_FAILED,
+            format!("{kind} {name} cannot be read: {message}; grant it with the chart's value rbac.extraTargets"),
+        )),
+    }
+}
+
+fn autoscaler(
+    autoscaling: &Autoscaling,
+    workload: &Result<&Workload, Why>,
+    observed: &Observed,
+    findings: &mut Vec<Finding>,
+) -> Part<AutoscalerPlan> {
+    if autoscaling.mode == Management::Disabled {
+        return Part::Unwanted(Why::new(reasons::DISABLED, "autoscaling.mode is Disabled: scaling is left alone"));
+    }
+    if let Err(why) = workload {
+        return Part::Held(why.clone());
+    }
+    if let Some(other) = observed.rivals.autoscalers.first() {
+        return Part::Held(Why::new(
+            reasons::SECOND_AUTOSCALER,
+            format!(
+                "HorizontalPodAutoscaler {other} already scales this target, and two would fight: delete it, or set \
+                 autoscaling.mode: Disabled"
+            ),
+        ));
+    }
+    if autoscaling.min_replicas > autoscaling.max_replicas {
+        let message = format!(
+            "minReplicas {} is above maxReplicas {}: raise maxReplicas or lower minReplicas",
+            autoscaling.min_replicas, autoscaling.max_replicas
+        );
+        findings.push(Finding::new(Level::Error, "/spec/autoscaling/minReplicas", message.clone()));
+        return Part::Held(Why::new(reasons::INVALID, message));
+    }
+    let metrics = metrics::metrics(autoscaling);
+    if metrics.is_empty() {
+        let message = "cpu and memory are disabled and metrics is empty: nothing is left to scale on".to_owned();
+        findings.push(Finding::new(Level::Error, "/spec/autoscaling", message.clone()));
+        return Part::Held(Why::new(reasons::INVALID, message));
+    }
+    Part::Wanted(AutoscalerPlan {
+        min_replicas: autoscaling.min_replicas,
+        max_replicas: autoscaling.max_replicas,
+        metrics,
+        behavior: autoscaling.behavior.clone().unwrap_or_else(metrics::default_behavior),
+    })
+}
+
+fn disruption_budget(
+    disruption: &Disruption,
+    workload: &Result<&Workload, Why>,
+    observed: &Observed,
+) -> Part<DisruptionPlan> {
+    if disruption.mode == Management::Disabled {
+        return Part::Unwanted(Why::new(reasons::DISABLED, "disruption.mode is Disabled: no PodDisruptionBudget"));
+    }
+    let workload = match workload {
+        Ok(workload) => workload,
+        Err(why) => return Part::Held(why.clone()),
+    };
+    let Some(selector) = workload.selector.clone() else {
+        return Part::Held(Why::new(
+            reasons::NO_SELECTOR,
+            "the target names no selector for its pods, and an empty one would select every pod of the namespace: give \
+             the target a selector, or set disruption.mode: Disabled",
+        ));
+    };
+    if let Some(other) = observed.rivals.disruption_budgets.first() {
+        return Part::Held(Why::new(
+            reasons::SECOND_BUDGET,
+            format!(
+                "PodDisruptionBudget {other} already selects the target's pods, and with two no pod could be evicted at \
+                 all: delete it, or set disruption.mode: Disabled"
+            ),
+        ));
+    }
+    let bound = match (&disruption.min_available, &disruption.max_unavailable) {
+        (Some(share), _) => DisruptionBound::MinAvailable(share.clone()),
+        (None, Some(bound)) => DisruptionBound::MaxUnavailable(bound.clone()),
+        (None, None) => DisruptionBound::MaxUnavailable(IntOrString::Int(1)),
+    };
+    Part::Wanted(DisruptionPlan { selector, bound })
+}

@@ -1,0 +1,11 @@
+//! What Prometheus says: one clock for all profiles, a handful of queries whatever their number.
+
+mod client;
+mod evaluator;
+mod selectors;
+mod snapshot;
+
+pub use client::{Client, ClientError, ClientOptions};
+pub use evaluator::{Evaluator, News};
+pub use selectors::{RuleSelector, missing_labels};
+pub use snapshot::{Answer, Given, GroupState, Loaded, Snapshot, shown_burn};

@@ -1,0 +1,246 @@
+//! The connection to Prometheus: time limits, authorities, token, headers.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use prometheus_http_query::{
+    Client as HttpClient, Error as QueryError,
+    reqwest::{
+        self,
+        header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
+    },
+    response::{Data, InstantVector},
+};
+use serde::Deserialize;
+
+use crate::{
+    api::{USER_AGENT, reasons},
+    metrics::Metrics,
+};
+
+/// Longest wait for one answer.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest wait for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Where Prometheus is and how to talk to it.
+#[derive(Debug, Clone)]
+pub struct ClientOptions {
+    /// Its URL, a path included if it is served below one.
+    pub url: String,
+    /// File with a bearer token.
+    pub bearer_token_file: Option<PathBuf>,
+    /// File with the certificates of the authorities that sign its certificate.
+    pub ca_file: Option<PathBuf>,
+    /// Further headers.
+    pub headers: Vec<(String, String)>,
+}
+
+/// Why the queries could not be asked or were not answered.
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
+#[error("{message}")]
+pub struct ClientError {
+    /// One of [`crate::api::reasons`].
+    pub reason: &'static str,
+    /// What happened and what to do.
+    pub message: String,
+    /// A word for the metric's label.
+    pub outcome: &'static str,
+}
+
+/// The answer of `/api/v1/rules`, as far as it is read.
+#[derive(Deserialize)]
+struct RulesResponse {
+    data: RuleGroups,
+}
+
+#[derive(Deserialize)]
+struct RuleGroups {
+    groups: Vec<RuleGroup>,
+}
+
+/// A rule group as Prometheus tells it.
+#[derive(Debug, Deserialize)]
+pub struct RuleGroup {
+    /// Its name.
+    pub name: String,
+    /// Its rules, as far as they were asked for.
+    pub rules: Vec<LoadedRule>,
+}
+
+/// A rule as Prometheus tells it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LoadedRule {
+    /// Its labels.
+    #[serde(default)]
+    pub labels: HashMap<String, String>,
+    /// `ok`, `err` or `unknown`.
+    #[serde(default)]
+    pub health: String,
+    /// What went wrong at the last evaluation.
+    pub last_error: Option<String>,
+}
+
+/// Asks Prometheus.
+pub struct Client {
+    options: ClientOptions,
+    metrics: Arc<Metrics>,
+    /// The connection, and the token that it was made with: a token that rotates makes another one.
+    connection: tokio::sync::Mutex<Option<(Option<String>, HttpClient)>>,
+}
+
+impl Client {
+    /// A client that connects when it is first asked.
+    pub fn new(options: ClientOptions, metrics: Arc<Metrics>) -> Self {
+        Self { options, metrics, connection: tokio::sync::Mutex::default() }
+    }
+
+    /// One instant query that answers with a vector.
+    pub async fn instant(&self, query: &str) -> Result<Vec<InstantVector>, ClientError> {
+        let connection = self.connection().await?;
+        let result = self.timed(connection.query(query).timeout(10).post()).await?;
+        match result.data() {
+            Data::Vector(vector) => Ok(vector.clone()),
+            other => Err(ClientError {
+                reason: reasons::PROMETHEUS_REFUSES,
+                message: format!("{} answered a query with no vector: {other:?}", self.options.url),
+                outcome: "malformed",
+            }),
+        }
+    }
+
+    /// The groups that hold rules of these names, without the other rules.
+    pub async fn rule_groups(&self, names: &[&str]) -> Result<Vec<RuleGroup>, ClientError> {
+        let connection = self.connection().await?;
+        // Raw, because the crate leaves out what matters here: the error of a rule.
+        let response = self.timed(connection.rules().names(names.iter().copied()).get_raw()).await?;
+        let status = response.status();
+        let url = &self.options.url;
+        if !status.is_success() {
+            return Err(refused(format!("{url} answers {status} when asked for its rules")));
+        }
+        let text = response.text().await.map_err(|error| refused(format!("{url}: {}", chain(&error))))?;
+        let rules: RulesResponse =
+            serde_json::from_str(&text).map_err(|error| refused(format!("{url} tells its rules in another form: {error}")))?;
+        Ok(rules.data.groups)
+    }
+
+    async fn timed<T>(&self, request: impl Future<Output = Result<T, QueryError>>) -> Result<T, ClientError> {
+        let started = Instant::now();
+        let result = request.await.map_err(|error| explain(&self.options.url, &error));
+        let outcome = result.as_ref().map_or_else(|error| error.outcome, |_| "ok");
+        self.metrics.query(outcome, started.elapsed());
+        result
+    }
+
+    async fn connection(&self) -> Result<HttpClient, ClientError> {
+        let token = match &self.options.bearer_token_file {
+            Some(file) => {
+                let text = tokio::fs::read_to_string(file).await;
+                Some(text.map_err(|error| unusable(format!("bearer token file {}: {error}", file.display())))?.trim().to_owned())
+            }
+            None => None,
+        };
+        let mut connection = self.connection.lock().await;
+        match &*connection {
+            Some((made_with, client)) if *made_with == token => Ok(client.clone()),
+            _ => {
+                let client = connect(&self.options, token.as_deref())?;
+                *connection = Some((token, client.clone()));
+                Ok(client)
+            }
+        }
+    }
+}
+
+fn connect(options: &ClientOptions, token: Option<&str>) -> Result<HttpClient, ClientError> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &options.headers {
+        let name: HeaderName = name.parse().map_err(|_| unusable(format!("`{name}` is no name of a header")))?;
+        let value = HeaderValue::from_str(value).map_err(|_| unusable(format!("the value of header {name} is no text")))?;
+        headers.insert(name, value);
+    }
+    if let Some(token) = token {
+        let mut value =
+            HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| unusable("the bearer token is no text".to_owned()))?;
+        value.set_sensitive(true);
+        headers.insert(AUTHORIZATION, value);
+    }
+    let builder = reqwest::Client::builder()
+        .timeout(TIMEOUT)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .user_agent(USER_AGENT)
+        .default_headers(headers)
+        // A redirect would carry the token to wherever it points.
+        .redirect(reqwest::redirect::Policy::none());
+    let builder = match &options.ca_file {
+        Some(file) => {
+            let wrong = |what: String| unusable(format!("CA file {}: {what}", file.display()));
+            let pem = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
+            let bundle = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| wrong(error.to_string()))?;
+            builder.tls_certs_only(bundle)
+        }
+        // An image from scratch has no authorities, and the platform's verifier fails without any: not needed for http.
+        None if !options.url.starts_with("https:") => builder.tls_certs_only([]),
+        None => builder,
+    };
+    let client = builder.build().map_err(|error| {
+        unusable(format!("no TLS for {}: {}; name the authorities with --prometheus-ca-file", options.url, chain(&error)))
+    })?;
+    HttpClient::from(client, &options.url).map_err(|_| {
+        unusable(format!("`{}` is no URL: write it like http://prometheus.monitoring.svc:9090", options.url))
+    })
+}
+
+fn refused(message: String) -> ClientError {
+    ClientError { reason: reasons::PROMETHEUS_REFUSES, message, outcome: "refused" }
+}
+
+fn unusable(message: String) -> ClientError {
+    ClientError { reason: reasons::PROMETHEUS_UNREACHABLE, message, outcome: "unusable" }
+}
+
+/// What the failure means for the one who set the URL.
+fn explain(url: &str, error: &QueryError) -> ClientError {
+    let (reason, outcome, message) = match error {
+        QueryError::Prometheus(refusal) => {
+            (reasons::PROMETHEUS_REFUSES, "refused", format!("{url} refuses the query: {refusal}"))
+        }
+        QueryError::Client(client) => match client.inner() {
+            Some(inner) if inner.is_timeout() => {
+                (reasons::PROMETHEUS_UNREACHABLE, "timeout", format!("{url} does not answer within {} s", TIMEOUT.as_secs()))
+            }
+            Some(inner) if inner.is_connect() => {
+                (reasons::PROMETHEUS_UNREACHABLE, "unreachable", format!("{url} cannot be reached: {}", chain(inner)))
+            }
+            Some(inner) if inner.status().is_some() => {
+                let status = inner.status().map(|status| status.to_string()).unwrap_or_default();
+                (reasons::PROMETHEUS_REFUSES, "refused", format!("{url} answers {status}: check the URL, its path and the token"))
+            }
+            Some(inner) => (
+                reasons::PROMETHEUS_REFUSES,
+                "malformed",
+                format!("{url} does not answer as a Prometheus does: {}; check the URL and its path", chain(inner)),
+            ),
+            None => (reasons::PROMETHEUS_REFUSES, "malformed", format!("{url} does not answer as a Prometheus does: {client}; check the URL and its path")),
+        },
+        other => (reasons::PROMETHEUS_UNREACHABLE, "unusable", other.to_string()),
+    };
+    ClientError { reason, message, outcome }
+}
+
+/// An error with its causes: the client's own text leaves them out.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

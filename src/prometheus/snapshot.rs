@@ -1,0 +1,158 @@
+//! What the last evaluation found, for all profiles.
+
+use std::{collections::HashMap, hash::BuildHasher, sync::Arc};
+
+use k8s_openapi::jiff::Timestamp;
+use prometheus_http_query::response::InstantVector;
+
+use super::{ClientError, RuleSelector, client::RuleGroup};
+use crate::slo::{self, Identity, number};
+
+/// What the last evaluation found.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// When it was.
+    pub at: Timestamp,
+    /// What Prometheus said.
+    pub answer: Answer,
+}
+
+/// What Prometheus said.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// The operator was started without a Prometheus.
+    NotConfigured,
+    /// Not asked yet.
+    Pending,
+    /// It did not say.
+    Failed(ClientError),
+    /// It answered.
+    Given(Arc<Given>),
+}
+
+/// An answer.
+#[derive(Debug, Default)]
+pub struct Given {
+    /// The samples of each objective.
+    pub samples: HashMap<Identity, Recorded>,
+    /// The rule groups that are loaded.
+    pub loaded: Loaded,
+}
+
+/// What is recorded of one objective.
+#[derive(Debug, Clone, Default)]
+pub struct Recorded {
+    /// The numbers.
+    pub samples: slo::evaluate::Samples,
+    /// When the newest was taken, in seconds since 1970.
+    pub newest: Option<f64>,
+}
+
+impl Recorded {
+    /// The numbers as a status shows them: two records that show the same are no news.
+    pub fn shown(&self) -> Vec<String> {
+        let slo::evaluate::Samples { bad_events, total_events, budget_events, objective, budget_remaining, coverage, burn, bad_rate: _ } =
+            &self.samples;
+        let counts = [bad_events, total_events, budget_events, budget_remaining, coverage];
+        let counts = counts.into_iter().map(|number| format!("{:?}", number.map(number::round3)));
+        let burn = burn.iter().map(|(window, rate)| format!("{window} {}", shown_burn(*rate)));
+        counts.chain([format!("{:?}", objective.map(number::round_good))]).chain(burn).collect()
+    }
+}
+
+/// A burn rate with two significant digits: enough to act on, and it holds still while traffic is even.
+pub fn shown_burn(rate: f64) -> String {
+    if rate == 0.0 || !rate.is_finite() {
+        return "0".to_owned();
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "the exponent of a double is a small number")]
+    let magnitude = rate.abs().log10().floor() as i32;
+    let unit = 10_f64.powi(magnitude - 1);
+    let rounded = (rate / unit).round() * unit;
+    let decimals = usize::try_from(1 - magnitude).unwrap_or(0).min(6);
+    let text = format!("{rounded:.decimals$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+/// The rule groups that Prometheus has loaded, and how they fare.
+#[derive(Debug)]
+pub enum Loaded {
+    /// It did not say.
+    Unknown(String),
+    /// By name.
+    Groups {
+        /// Every group of the operator.
+        groups: HashMap<String, GroupState>,
+        /// What the installation's Prometheus objects select.
+        selectors: Vec<RuleSelector>,
+    },
+}
+
+/// How one rule group fares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupState {
+    /// Namespace and name of the profile that it belongs to.
+    pub profile: (String, String),
+    /// The error of a rule in it; nothing where all are well.
+    pub error: Option<String>,
+}
+
+impl Default for Loaded {
+    fn default() -> Self {
+        Self::Groups { groups: HashMap::new(), selectors: Vec::new() }
+    }
+}
+
+/// Distributes samples to the objectives that their labels name.
+pub fn distribute<S: BuildHasher>(samples: &[InstantVector], into: &mut HashMap<Identity, Recorded, S>) {
+    for vector in samples {
+        let Some(name) = vector.metric().get("__name__") else { continue };
+        if let Some(identity) = identity(vector) {
+            into.entry(identity).or_default().samples.take(name, vector.sample().value());
+        }
+    }
+}
+
+/// Notes when the newest sample of each objective was taken: values of a query for `timestamp(…)`, in seconds since 1970.
+pub fn distribute_times<S: BuildHasher>(times: &[InstantVector], into: &mut HashMap<Identity, Recorded, S>) {
+    for vector in times {
+        if let Some(identity) = identity(vector) {
+            into.entry(identity).or_default().newest = Some(vector.sample().value());
+        }
+    }
+}
+
+fn identity(vector: &InstantVector) -> Option<Identity> {
+    let label = |name: &str| vector.metric().get(name).cloned();
+    Some(Identity { namespace: label("namespace")?, profile: label("profile")?, objective: label("objective")? })
+}
+
+/// The groups by name, with the first error of their rules. Groups that name no profile are not the operator's.
+pub fn groups(groups: &[RuleGroup]) -> HashMap<String, GroupState> {
+    let mut all: HashMap<String, GroupState> = HashMap::new();
+    for group in groups {
+        for rule in &group.rules {
+            let label = |name: &str| rule.labels.get(name).cloned();
+            let (Some(namespace), Some(profile)) = (label("namespace"), label("profile")) else { continue };
+            let failed = (rule.health == "err").then(|| rule.last_error.clone().unwrap_or_else(|| "no reason given".to_owned()));
+            // The same group may be loaded twice, by two Prometheus behind one address; an error in either is one.
+            let state = all
+                .entry(group.name.clone())
+                .or_insert_with(|| GroupState { profile: (namespace, profile), error: None });
+            state.error = state.error.take().or(failed);
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn burn_rates_have_two_digits() {
+        for (rate, shown) in [(0.0, "0"), (14.444, "14"), (1.05, "1.1"), (0.996, "1"), (0.0414, "0.041"), (999.0, "1000"), (1e-9, "0")] {
+            assert_eq!(shown_burn(rate), shown, "{rate}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Objectives as Prometheus rules, and what the recorded numbers say.
+//!
+//! Pure: no clock, no network, no Kubernetes. An [`Objective`] goes in, [`RuleGroup`]s come out, and what Prometheus has
+//! recorded goes through [`evaluate`] into a report.
+//!
+//! The arithmetic is that of *events*: bad and total events are recorded apart and divided once, at the end, over
+//! whatever window. An average of ratios would weigh a quiet night like a busy noon.
+
+mod alerts;
+pub mod evaluate;
+mod indicator;
+pub mod number;
+mod promql;
+mod record;
+mod rule;
+mod tiers;
+mod window;
+mod workload;
+
+use std::collections::BTreeMap;
+
+pub use indicator::{BadEvents, Indicator};
+pub use promql::{MAX_LENGTH, Matchers, MetricName, PromqlError, Selector};
+pub use rule::{Rule, RuleFile, RuleGroup};
+pub use tiers::{Factor, Severity, Tier, TierName, Tiers, tiers};
+pub use window::{Window, WindowError};
+pub use workload::{WorkloadIdentity, workload_group};
+
+use crate::api::{Duration, Target};
+
+/// Labels that say which objective a series or an alert is about. Users cannot set them.
+const IDENTITY: [&str; 3] = ["namespace", "profile", "objective"];
+
+/// Which objective: the labels of everything that is recorded and alerted on. The names are those of Kubernetes objects,
+/// checked by the API server.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Identity {
+    /// The namespace of the profile.
+    pub namespace: String,
+    /// The name of the profile.
+    pub profile: String,
+    /// The name of the objective within the profile.
+    pub objective: String,
+}
+
+/// One objective: so many per cent of the events over a rolling window are good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Objective {
+    /// Which one.
+    pub identity: Identity,
+    /// The share of events that must be good.
+    pub target: Target,
+    /// The window over which it is measured.
+    pub window: Window,
+    /// What is measured.
+    pub indicator: Indicator,
+}
+
+/// How the alerts of a profile look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alerting {
+    /// Labels added to every alert. Those that identify the objective cannot be set.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations added to every alert, Go templates allowed. They win over the ones written here.
+    pub annotations: BTreeMap<String, String>,
+    /// The label `severity` of alerts that wake someone up. Default `critical`.
+    pub page_severity: String,
+    /// The label `severity` of alerts for the working day. Default `warning`.
+    pub ticket_severity: String,
+    /// Bad events that the long window of a burn rate must hold before it alerts. Default 5.
+    ///
+    /// At 99.9 % and fewer than 69 requests an hour a single failed request burns over 14.4 times the allowed rate.
+    pub min_failures: u32,
+    /// The annotation `runbook_url` of every alert. Default: none.
+    pub runbook_url: Option<String>,
+}
+
+impl Default for Alerting {
+    fn default() -> Self {
+        Self {
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+            page_severity: "critical".to_owned(),
+            ticket_severity: "warning".to_owned(),
+            min_failures: 5,
+            runbook_url: None,
+        }
+    }
+}
+
+/// What the installation's Prometheus does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The interval of the rule groups. Default 30s.
+    pub evaluation_interval: Duration,
+    /// How often the targets are scraped. Default 30s.
+    pub scrape_interval: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { evaluation_interval: Duration::from_secs(30), scrape_interval: Duration::from_secs(30) }
+    }
+}
+
+/// The rule groups of one objective: the burn rates with all alerts, and the numbers over the whole window.
+pub fn objective_groups(objective: &Objective, alerting: &Alerting, options: &Options) -> Vec<RuleGroup> {
+    let tiers = tiers(objective.window, objective.target, options);
+    let series = record::Series::new(objective);
+    let name = objective.identity.group();
+    let mut rules = record::burn_rates(objective, &tiers.active, options, &series);
+    rules.extend(alerts::alerts(objective, &tiers.active, alerting, options, &series));
+    vec![
+        RuleGroup { name: name.clone(), interval: options.evaluation_interval, rules },
+        RuleGroup {
+            // No name of an object holds a colon: the group cannot collide with that of another objective.
+            name: format!("{name}:window"),
+            interval: record::rollup_interval(options),
+            rules: record::window_numbers(objective, options, &series),
+        },
+    ]
+}
+
+impl Identity {
+    /// The name of the rule group. Dots, because namespaces and objectives hold none: with dashes, profile `b-c` in
+    /// namespace `a` and profile `c` in namespace `a-b` would share a name in one rule file.
+    fn group(&self) -> String {
+        format!("plimsoll.{}.{}.{}", self.namespace, self.profile, self.objective)
+    }
+
+    fn labels(&self) -> BTreeMap<String, String> {
+        let values = [&self.namespace, &self.profile, &self.objective];
+        IDENTITY.map(str::to_owned).into_iter().zip(values.map(Clone::clone)).collect()
+    }
+
+    /// The matchers that select the series of this objective, without braces.
+    fn matchers(&self) -> String {
+        format!(
+            "namespace={},profile={},objective={}",
+            promql::quote(&self.namespace),
+            promql::quote(&self.profile),
+            promql::quote(&self.objective)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,86 @@
+# shellcheck shell=bash
+# The system packages, and the binaries. A Go binary says itself of which module version it is: no stamp files.
+
+PACKAGES=(buildah ca-certificates containernetworking-plugins curl iproute2 mmdebstrap nftables openssl procps python3 runc)
+
+deps() {
+  local package missing=()
+  for package in "${PACKAGES[@]}"; do
+    [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+  done
+  if ((${#missing[@]})); then
+    say "installing ${missing[*]}"
+    # The lists count as fresh for a day. A foreign source that does not answer is no reason to give up.
+    if [ -z "$(find /var/lib/apt/lists -maxdepth 1 -mmin -1440 -print -quit)" ] || ! compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null; then
+      apt-get update -q >/dev/null || true
+    fi
+    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}" >/dev/null
+  fi
+  command -v go >/dev/null || die "Go is missing: the binaries are built with the version that go.mod names, or a newer one"
+}
+
+pinned() { # GO.MOD MODULE: the version that it requires
+  awk -v module="$2" '$1 == "require" { sub(/^require /, "") } $1 == module { print $2; exit }' "$1"
+}
+
+is_built() { # BINARY MODULE VERSION
+  [ -x "$LAB_BIN/$1" ] && go version -m "$LAB_BIN/$1" 2>/dev/null |
+    awk -v module="$2" -v version="$3" '($1 == "mod" || $1 == "dep") && $2 == module && $3 == version { found = 1 } END { exit !found }'
+}
+
+compile() { # BINARY MODULE VERSION COMMAND...: the command gets the path to build at as its last argument
+  local name=$1 module=$2 version=$3 from=$SECONDS
+  shift 3
+  is_built "$name" "$module" "$version" && return
+  say "building $name ($module $version)"
+  (export CGO_ENABLED=0 && "$@" "$LAB_BIN/$name.new")
+  mv "$LAB_BIN/$name.new" "$LAB_BIN/$name" # a binary that runs is replaced, not overwritten
+  say "built $name in $((SECONDS - from)) s"
+}
+
+in_module() { # DIRECTORY LDFLAGS PACKAGE OUTPUT
+  (cd "$1" && go build -buildvcs=false -ldflags "$2" -o "$4" "$3")
+}
+
+elsewhere() { # PACKAGE@VERSION [GO-FLAG]... OUTPUT: of a module that can be built as it is
+  local bin package=$1 output=${*: -1}
+  bin=$(scratch)
+  (cd / && GOBIN=$bin go install -buildvcs=false -ldflags=-s "${@:2:$#-2}" "$package")
+  mv "$bin"/* "$output"
+}
+
+build() { # [full]
+  local kubernetes operator name
+  kubernetes=$(pinned "$HERE/go.mod" k8s.io/kubernetes)
+  local minor=${kubernetes#v1.} version=k8s.io/component-base/version
+  minor=${minor%%.*}
+  scratch_open
+
+  compile kube k8s.io/kubernetes "$kubernetes" in_module "$HERE" \
+    "-s -w -X $version.gitVersion=$kubernetes -X $version.gitMajor=1 -X $version.gitMinor=$minor" .
+  for name in etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl; do
+    ln -sf kube "$LAB_BIN/$name"
+  done
+  [ "${1:-}" = full ] || return 0
+
+  for name in containerd containerd-shim-runc-v2 ctr; do
+    compile "$name" github.com/containerd/containerd/v2 "$CONTAINERD" \
+      elsewhere "github.com/containerd/containerd/v2/cmd/$name@$CONTAINERD"
+  done
+  compile pause plimsoll.dev/lab "(devel)" in_module "$HERE" "-s -w" ./pause
+  compile metrics-server sigs.k8s.io/metrics-server "$METRICS_SERVER" \
+    elsewhere "sigs.k8s.io/metrics-server/cmd/metrics-server@$METRICS_SERVER"
+  compile coredns github.com/coredns/coredns "$COREDNS" elsewhere "github.com/coredns/coredns@$COREDNS"
+  # The SDKs for service discovery are most of Prometheus's build: the one that a cluster needs is kept.
+  for name in prometheus promtool; do
+    compile "$name" github.com/prometheus/prometheus "$PROMETHEUS" \
+      elsewhere "github.com/prometheus/prometheus/cmd/$name@$PROMETHEUS" -tags remove_all_sd,enable_kubernetes_sd \
+      -ldflags "-s -X github.com/prometheus/common/version.Version=$PROMETHEUS_VERSION"
+  done
+  # Its go.mod has replace directives, which `go install` refuses: a module of ours names its commands as tools.
+  operator=$(pinned "$HERE/prometheus-operator/go.mod" "$OPERATOR_MODULE")
+  compile prometheus-operator "$OPERATOR_MODULE" "$operator" in_module "$HERE/prometheus-operator" -s "$OPERATOR_MODULE/cmd/operator"
+  compile prometheus-config-reloader "$OPERATOR_MODULE" "$operator" \
+    in_module "$HERE/prometheus-operator" -s "$OPERATOR_MODULE/cmd/prometheus-config-reloader"
+  compile helm helm.sh/helm/v4 "$HELM" elsewhere "helm.sh/helm/v4/cmd/helm@$HELM"
+}

@@ -9,6 +9,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 helm=${HELM:-helm} promtool=${PROMTOOL:-promtool} golden=tests/golden/chart chart=charts/plimsoll crds=charts/plimsoll-crds
+for tool in "$helm" jq; do command -v "$tool" >/dev/null || { echo "$tool not found" >&2; exit 2; }; done
 out=$(mktemp -d); trap 'rm -rf "$out"' EXIT
 passed=0 failed=0
 check() { # WHAT COMMAND...: its output is shown when it fails

@@ -14,6 +14,8 @@ mod publish;
 mod reconcile;
 mod settings;
 mod status;
+#[cfg(test)]
+mod testing;
 mod triggers;
 pub mod validate;
 

@@ -57,7 +57,9 @@ fn parse(filter: &str) -> Result<EnvFilter, LogLevelError> {
     let malformed = || LogLevelError::Malformed(filter.to_owned());
     let bare_words = filter.split(',').filter(|part| !part.contains(['=', ':', '[']));
     for word in bare_words {
-        word.trim().parse::<tracing::level_filters::LevelFilter>().map_err(|_| malformed())?;
+        // An empty word would be read as the level error.
+        let level = Some(word.trim()).filter(|word| !word.is_empty()).ok_or_else(malformed)?;
+        level.parse::<tracing::level_filters::LevelFilter>().map_err(|_| malformed())?;
     }
     EnvFilter::builder().parse(filter).map_err(|_| malformed())
 }

@@ -151,13 +151,13 @@ mod tests {
 
     use super::*;
 
-    const TEXT: &str = "# a comment\na: 1\nb:\n  c: [x, y]\n  d/e:\n  - f: 2\n    g: off\n---\n---\nh: 1\n";
+    const TEXT: &str = "# a comment\na: 1\nb:\n  c: [x, z]\n  d/e:\n  - f: 2\n    g: off\n---\n---\nh: 1\n";
 
     #[test]
     fn reads_documents_with_their_lines() {
         let documents = documents(TEXT).unwrap();
         assert_eq!(documents.len(), 2);
-        assert_eq!(documents[0].value, json!({"a": 1, "b": {"c": ["x", "y"], "d/e": [{"f": 2, "g": false}]}}));
+        assert_eq!(documents[0].value, json!({"a": 1, "b": {"c": ["x", "z"], "d/e": [{"f": 2, "g": false}]}}));
         for (pointer, line) in [("/a", 2), ("/b", 3), ("/b/c/1", 4), ("/b/d~1e", 5), ("/b/d~1e/0/g", 7), ("/b/zz/y", 3)] {
             assert_eq!(documents[0].line(pointer), line, "{pointer}");
         }

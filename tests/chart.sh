@@ -4,25 +4,37 @@
 #
 #   KUBECONFIG=… tests/chart.sh
 #
-# Needs cluster-admin, helm 4 ($HELM or PATH) and kubectl ($KUBECTL or PATH). Leaves nothing behind but a definition that
-# was there before.
+# Needs cluster-admin, helm 4 ($HELM or PATH), kubectl ($KUBECTL or PATH) and jq. Removes what it made, and nothing else: a
+# definition that was there before, or that somebody's profiles use by then, stays.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 helm=${HELM:-helm} kubectl=${KUBECTL:-kubectl} ns=plimsoll-chart-test other=plimsoll-chart-test-other
 crd=performanceprofiles.plimsoll.dev chart=charts/plimsoll
+for tool in "$helm" "$kubectl" jq; do command -v "$tool" >/dev/null || { echo "$tool not found" >&2; exit 2; }; done
 log=$(mktemp); passed=0 failed=0
-had_crd='' had_system=''
-"$kubectl" get crd "$crd" >/dev/null 2>&1 && had_crd=1
-"$kubectl" get namespace plimsoll-system >/dev/null 2>&1 && had_system=1
-
 k() { "$kubectl" "$@"; }
+owner() { k get crd $crd --ignore-not-found -o jsonpath='{.metadata.annotations.meta\.helm\.sh/release-namespace}'; }
+had_crd=$(k get crd $crd --ignore-not-found -o name)
+# Taking the definition from another release would orphan that release.
+case $(owner) in '' | "$ns") ;; *) echo "$crd belongs to a Helm release in $(owner): this test would take it over" >&2; exit 2 ;; esac
+made_system=''
+
+# Others may use the same cluster: what came meanwhile stays, and so does a definition that someone's profiles need.
 cleanup() {
   "$helm" uninstall plimsoll --namespace $ns --ignore-not-found >/dev/null 2>&1 || true
   k get clusterroles,clusterrolebindings -o name | grep "/$ns:" | xargs -r "$kubectl" delete >/dev/null 2>&1 || true
   "$helm" uninstall plimsoll-crds --namespace $ns --ignore-not-found >/dev/null 2>&1 || true
   k delete namespace $ns $other --ignore-not-found --timeout=60s >/dev/null 2>&1 || true
-  [ "$had_system" ] || k delete namespace plimsoll-system --ignore-not-found --timeout=60s >/dev/null 2>&1 || true
-  [ "$had_crd" ] || k delete crd $crd --ignore-not-found >/dev/null 2>&1 || true
+  [ -z "$made_system" ] || [ "$(k get deployments -n plimsoll-system -o name)" ] || k delete namespace plimsoll-system --timeout=60s >/dev/null 2>&1 || true
+  if [ "$(owner)" = $ns ]; then
+    local profiles
+    if [ -z "$had_crd" ] && profiles=$(k get $crd -A -o name) && [ -z "$profiles" ]; then
+      k delete crd $crd >/dev/null
+    else
+      k annotate crd $crd meta.helm.sh/release-name- meta.helm.sh/release-namespace- helm.sh/resource-policy- plimsoll-chart-test- >/dev/null
+      k label crd $crd app.kubernetes.io/managed-by- >/dev/null
+    fi
+  fi
   rm -f "$log"
 }
 trap cleanup EXIT
@@ -47,7 +59,8 @@ done
 # Another manager may have applied the definition to this cluster before.
 check "install definitions" "$helm" install plimsoll-crds charts/plimsoll-crds --namespace $ns --take-ownership --force-conflicts
 check "definition established" k wait --for=condition=Established crd/$crd --timeout=30s
-check "definition is the chart's" sh -c "'$helm' template plimsoll-crds charts/plimsoll-crds | '$kubectl' diff --server-side --force-conflicts --field-manager=plimsoll-chart-test -f -"
+unchanged() { "$helm" template plimsoll-crds charts/plimsoll-crds | k diff --server-side --force-conflicts --field-manager=plimsoll-chart-test -f -; }
+check "definition is the chart's" unchanged
 check "upgrade definitions" "$helm" upgrade plimsoll-crds charts/plimsoll-crds --namespace $ns --force-conflicts --set annotations.plimsoll-chart-test=upgraded
 check "an upgrade reaches the definition" sh -c "'$kubectl' get crd $crd -o jsonpath='{.metadata.annotations.plimsoll-chart-test}' | grep -qx upgraded"
 profile() { printf 'apiVersion: plimsoll.dev/v1alpha1\nkind: PerformanceProfile\nmetadata: {name: kept, namespace: %s}\nspec: {targetRef: {apiVersion: apps/v1, kind: Deployment, name: kept}}\n' $ns; }
@@ -153,7 +166,7 @@ check "the profile stays" k get performanceprofiles.plimsoll.dev kept -n $ns
 check "an installation of the same name takes it up" "$helm" install plimsoll-crds charts/plimsoll-crds --namespace $ns --force-conflicts
 
 # --- deploy/
-[ "$had_system" ] || k apply -f deploy/namespace.yaml >/dev/null
+if [ -z "$(k get namespace plimsoll-system --ignore-not-found -o name)" ]; then k create -f deploy/namespace.yaml >/dev/null && made_system=1; fi
 check "deploy/ is accepted" k apply --server-side --force-conflicts --dry-run=server --validate=strict -k deploy/
 overlay() { # the examples in its comments, uncommented
   local dir; dir=$(mktemp -d -p tests .overlay.XXXXXX)

@@ -16,6 +16,8 @@ use crate::api::{
 mod autoscaling;
 mod verdict;
 mod objectives;
+#[cfg(test)]
+mod tests;
 mod transitions;
 
 pub use verdict::{Truth, Verdict};

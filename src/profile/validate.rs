@@ -26,6 +26,8 @@ use crate::{
 
 mod metrics;
 mod objectives;
+#[cfg(test)]
+mod tests;
 
 pub use objectives::{alerting, objective, objectives};
 

@@ -21,7 +21,7 @@ const KEEP_FIRING_BUDGET: Duration = Duration::from_secs(900);
 const LOW_BUDGET: u32 = 25;
 
 /// The share of the budget that bad events must have taken within a trickle's window, as one over this.
-const TRICKLE_SHARE: u32 = 4;
+const TRICKLE_SHARE: u32 = 5;
 
 /// The least number of bad events that is a pattern and not an accident.
 const PATTERN: u32 = 2;
@@ -108,8 +108,8 @@ pub(super) fn trickle_window(objective: &Objective) -> Duration {
     Duration::from_secs(objective.window.as_secs() / 30)
 }
 
-/// All alerts of an objective.
-pub(super) fn alerts(
+/// The alerts on what happens now: burn rates, trickles, missing metrics, and the requirements' own.
+pub(super) fn present(
     objective: &Objective,
     tiers: &[Tier],
     alerting: &Alerting,
@@ -118,7 +118,6 @@ pub(super) fn alerts(
 ) -> Vec<Rule> {
     let context = Context { objective, alerting, options, series };
     let mut drafts: Vec<Draft> = tiers.iter().map(|tier| context.burn(tier)).collect();
-    drafts.extend([context.low(), context.exhausted()]);
     if alerting.min_failures > 0 {
         // Without the guard the tiers themselves fire at the first failure.
         drafts.push(context.trickle());
@@ -131,6 +130,15 @@ pub(super) fn alerts(
     drafts.into_iter().map(|draft| draft.finish(objective.identity.labels(), alerting)).collect()
 }
 
+/// The alerts on what is left of the budget. They go with the rules that record it, and see it at the same instant.
+pub(super) fn budget(objective: &Objective, alerting: &Alerting, options: &Options, series: &Series) -> Vec<Rule> {
+    let context = Context { objective, alerting, options, series };
+    [context.low(), context.exhausted()]
+        .into_iter()
+        .map(|draft| draft.finish(objective.identity.labels(), alerting))
+        .collect()
+}
+
 struct Context<'a> {
     objective: &'a Objective,
     alerting: &'a Alerting,
@@ -139,7 +147,7 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// `for the objective a/b/c` in texts.
+    /// What an alert is about, in texts.
     fn subject(&self) -> String {
         let Identity { namespace, profile, objective } = &self.objective.identity;
         format!("{namespace}/{profile}, objective {objective}")
@@ -234,7 +242,7 @@ impl Context<'_> {
     /// With little traffic the budget itself is a handful of failures: 7 in 30 days for 99.9 % at 10 requests an hour. A
     /// burn rate there is either deaf (it waits for `min_failures`) or fires at every single failure. So what counts is
     /// the number of failures against the budget of the *whole* window: two or more within a thirtieth of it, and more
-    /// than a quarter of all that are allowed. Where a quarter of the budget is `min_failures` or more, the tiers see it.
+    /// than a fifth of all that are allowed. Where a fifth of the budget is `min_failures` or more, the tiers see it.
     fn trickle(&self) -> Draft {
         let window = trickle_window(self.objective);
         let (count, budget) = (self.series.bad_count(window), self.series.select("plimsoll:budget:events"));

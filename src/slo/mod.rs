@@ -91,7 +91,7 @@ impl Default for Alerting {
 /// What the installation's Prometheus does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// The interval of the rule groups. Default 30s.
+    /// The interval of the rule groups. Default 30s; at most 2m, or numbers go stale from one evaluation to the next.
     pub evaluation_interval: Duration,
     /// How often the targets are scraped. Default 30s.
     pub scrape_interval: Duration,
@@ -103,20 +103,36 @@ impl Default for Options {
     }
 }
 
-/// The rule groups of one objective: the burn rates with all alerts, and the numbers over the whole window.
+/// The rule groups of one objective: the burn rates with their alerts, and, at a longer interval, the numbers over the
+/// whole window with the alerts on the budget.
 pub fn objective_groups(objective: &Objective, alerting: &Alerting, options: &Options) -> Vec<RuleGroup> {
+    objective_groups_every(record::rollup(options), objective, alerting, options)
+}
+
+/// As [`objective_groups`], with the numbers over the whole window recorded at every `evaluations`-th evaluation instead
+/// of every fourth or second. For engines that evaluate all groups at one interval, like that of `promtool test rules`: the counts
+/// there are right with 1 only.
+pub fn objective_groups_every(
+    evaluations: u64,
+    objective: &Objective,
+    alerting: &Alerting,
+    options: &Options,
+) -> Vec<RuleGroup> {
     let tiers = tiers(objective.window, objective.target, options);
     let series = record::Series::new(objective);
     let name = objective.identity.group();
     let mut rules = record::burn_rates(objective, &tiers.active, options, &series);
-    rules.extend(alerts::alerts(objective, &tiers.active, alerting, options, &series));
+    rules.extend(alerts::present(objective, &tiers.active, alerting, options, &series));
+    let rollup = Duration::from_millis(options.evaluation_interval.as_millis() * evaluations);
+    let mut numbers = record::window_numbers(objective, rollup, &series);
+    numbers.extend(alerts::budget(objective, alerting, options, &series));
     vec![
         RuleGroup { name: name.clone(), interval: options.evaluation_interval, rules },
         RuleGroup {
             // No name of an object holds a colon: the group cannot collide with that of another objective.
             name: format!("{name}:window"),
-            interval: record::rollup_interval(options),
-            rules: record::window_numbers(objective, options, &series),
+            interval: rollup,
+            rules: numbers,
         },
     ]
 }

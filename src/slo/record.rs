@@ -15,8 +15,20 @@ pub(super) const BASE: Duration = Duration::from_secs(300);
 /// The longest range that is read from the user's series.
 const LONGEST_RAW: Duration = Duration::from_secs(3_600);
 
-/// Evaluations between two numbers over the whole window.
-const ROLLUP: u64 = 4;
+/// The longest time between two numbers over the whole window: Prometheus forgets a series after five minutes, and an
+/// evaluation may be late.
+const LONGEST_ROLLUP: Duration = Duration::from_secs(240);
+
+/// Evaluations from one number over the whole window to the next: four, or two where four would take too long. With only
+/// one, the rates of a group that happens to be evaluated later would be missed.
+pub(super) fn rollup(options: &Options) -> u64 {
+    if options.evaluation_interval.as_millis() * 4 <= LONGEST_ROLLUP.as_millis() { 4 } else { 2 }
+}
+
+/// Whether the numbers over the whole window are recorded too seldom to be seen between two evaluations.
+pub(super) fn too_seldom(options: &Options) -> bool {
+    options.evaluation_interval.as_millis() * rollup(options) > LONGEST_ROLLUP.as_millis()
+}
 
 /// The longest gap in rule evaluation after which the age of an objective is still known.
 const MEMORY: Duration = Duration::from_secs(7 * 86_400);
@@ -61,11 +73,6 @@ fn burn_name(window: Duration) -> String {
 
 pub(super) fn ratio_name(window: Duration) -> String {
     format!("plimsoll:error_ratio:{window}")
-}
-
-/// How often the numbers over the whole window are recorded.
-pub(super) fn rollup_interval(options: &Options) -> Duration {
-    Duration::from_millis(options.evaluation_interval.as_millis() * ROLLUP)
 }
 
 struct Recorder {
@@ -124,9 +131,8 @@ fn share(bad: &str, total: &str) -> String {
     format!("{bad} / ({total} > 0) or 0 * {bad}")
 }
 
-/// Counts, budget and coverage over the objective's window.
-pub(super) fn window_numbers(objective: &Objective, options: &Options, series: &Series) -> Vec<Rule> {
-    let interval = rollup_interval(options);
+/// Counts, budget and coverage over the objective's window, every `interval`.
+pub(super) fn window_numbers(objective: &Objective, interval: Duration, series: &Series) -> Vec<Rule> {
     let every = super::number::seconds(interval.as_millis());
     let window = objective.window.duration();
     let seconds = window.as_secs();

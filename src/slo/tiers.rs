@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use super::{Options, Window, number};
+use super::{Options, Window, number, record};
 use crate::api::{Duration, Target};
 
 /// Scrapes that a range must span before `rate` over it can be relied on: two are needed for any result, and two more so
@@ -136,7 +136,7 @@ impl Tiers {
 
 /// The tiers for an objective.
 pub fn tiers(window: Window, target: Target, options: &Options) -> Tiers {
-    let mut tiers = Tiers { active: Vec::new(), left_out: Vec::new(), changed: base_window(options) };
+    let mut tiers = Tiers { active: Vec::new(), left_out: Vec::new(), changed: unusable(options) };
     for name in TierName::ALL {
         let (share, divisor) = name.budget_and_divisor();
         let factor = Factor { tenths: share * divisor / 10 };
@@ -213,15 +213,22 @@ fn lengthen(tier: Tier, options: &Options, changed: &mut Vec<String>) -> Tier {
     longer
 }
 
-/// A finding when even the five minutes that every recorded rate rests on hold too few scrapes.
-fn base_window(options: &Options) -> Vec<String> {
-    if SCRAPES * options.scrape_interval.as_millis() <= super::record::BASE.as_millis() {
-        return Vec::new();
+/// Findings about intervals with which nothing that is recorded can be relied on.
+fn unusable(options: &Options) -> Vec<String> {
+    let mut findings = Vec::new();
+    if SCRAPES * options.scrape_interval.as_millis() > record::BASE.as_millis() {
+        findings.push(format!(
+            "a scrape interval of {} is too long for the recorded five-minute rates, which need {SCRAPES} scrapes: scrape at least every 1m15s",
+            options.scrape_interval
+        ));
     }
-    vec![format!(
-        "a scrape interval of {} is too long for the recorded five-minute rates, which need {SCRAPES} scrapes: scrape at least every 1m15s",
-        options.scrape_interval
-    )]
+    if record::too_seldom(options) {
+        findings.push(format!(
+            "an evaluation interval of {} is too long: Prometheus forgets a number after 5m, so evaluate at least every 2m",
+            options.evaluation_interval
+        ));
+    }
+    findings
 }
 
 #[cfg(test)]
@@ -345,6 +352,16 @@ mod tests {
         assert!(findings.iter().any(|f| f.contains("too long for the recorded five-minute rates")), "{findings:?}");
         assert!(findings.iter().any(|f| f.contains("no tier remains")), "{findings:?}");
         assert_eq!(slow.left_out.len(), 4);
+    }
+
+    #[test]
+    fn an_evaluation_interval_beyond_use_is_said() {
+        for (interval, findings) in [("30s", 0), ("1m", 0), ("2m", 0), ("2m1s", 1), ("5m", 1)] {
+            let options = Options { evaluation_interval: interval.parse().unwrap(), ..Options::default() };
+            let window = Window::try_from(Duration::from_secs(30 * 86_400)).unwrap();
+            let tiers = tiers(window, "99.9".parse().unwrap(), &options);
+            assert_eq!(tiers.findings().count(), findings, "{interval}");
+        }
     }
 
     proptest::proptest! {

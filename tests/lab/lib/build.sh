@@ -3,6 +3,12 @@
 
 PACKAGES=(buildah ca-certificates containernetworking-plugins curl iproute2 mmdebstrap nftables openssl procps python3 runc)
 
+lists_are_fresh() {
+  compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null && [ -n "$(find /var/lib/apt/lists -maxdepth 1 -mmin -1440 -print -quit)" ]
+}
+update_lists() { apt-get update -q >/dev/null || true; } # a foreign source that does not answer is no reason to give up
+install_packages() { DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@" >/dev/null; }
+
 deps() {
   local package missing=()
   for package in "${PACKAGES[@]}"; do
@@ -10,11 +16,9 @@ deps() {
   done
   if ((${#missing[@]})); then
     say "installing ${missing[*]}"
-    # The lists count as fresh for a day. A foreign source that does not answer is no reason to give up.
-    if [ -z "$(find /var/lib/apt/lists -maxdepth 1 -mmin -1440 -print -quit)" ] || ! compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null; then
-      apt-get update -q >/dev/null || true
-    fi
-    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}" >/dev/null
+    # The lists count as fresh for a day; if the mirror has moved on meanwhile, they are not.
+    lists_are_fresh || update_lists
+    install_packages "${missing[@]}" || { update_lists; install_packages "${missing[@]}"; }
   fi
   command -v go >/dev/null || die "Go is missing: the binaries are built with the version that go.mod names, or a newer one"
 }

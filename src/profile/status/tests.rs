@@ -1,0 +1,220 @@
+//! What a person reads in the status, case by case.
+
+use k8s_openapi::{
+    api::autoscaling::v2::{HorizontalPodAutoscaler, HorizontalPodAutoscalerCondition, HorizontalPodAutoscalerStatus},
+    apimachinery::pkg::apis::meta::v1::Time,
+    jiff::Timestamp,
+};
+
+use super::*;
+use crate::{
+    api::v1alpha1::{ChildState, ObjectiveState},
+    prometheus::{Answer, ClientError, Given, GroupState, Loaded, Snapshot},
+    profile::{
+        Settings, Why,
+        evaluation::evaluate,
+        testing::{AVAILABILITY, observed, profile},
+        validate::{alerting, validate},
+    },
+};
+
+const NOW: i64 = 1_800_000_000;
+
+fn now() -> Timestamp {
+    Timestamp::from_second(NOW).unwrap()
+}
+
+fn outcome(kind: &'static str, state: ChildState, why: Option<Why>) -> Outcome {
+    Outcome { kind, name: "shop".to_owned(), state: Some(state), why }
+}
+
+fn all_applied() -> Children<Applied> {
+    Children {
+        autoscaler: outcome("HorizontalPodAutoscaler", ChildState::Applied, None),
+        disruption_budget: outcome("PodDisruptionBudget", ChildState::Applied, None),
+        rule: outcome("PrometheusRule", ChildState::Applied, None),
+        rule_file: Outcome { kind: "ConfigMap", name: "shop-slo".to_owned(), state: None, why: None },
+    }
+}
+
+fn status_of(profile: &PerformanceProfile, observed: &Observed, applied: &Children<Applied>, answer: Answer) -> PerformanceProfileStatus {
+    let checked = validate(profile, observed, &Settings::default());
+    let snapshot = Snapshot { at: now(), answer };
+    let options = Settings::default().slo;
+    let evaluation = evaluate(&checked, &alerting(profile), &options, &snapshot, profile.status.as_ref());
+    status(&Facts { profile, checked: &checked, observed, applied, evaluation: &evaluation }, now())
+}
+
+fn condition(status: &PerformanceProfileStatus, type_: &str) -> (String, String, String) {
+    let found = status.conditions.iter().find(|condition| condition.type_ == type_);
+    let found = found.unwrap_or_else(|| panic!("no {type_} in {:?}", status.conditions));
+    (found.status.clone(), found.reason.clone(), found.message.clone())
+}
+
+fn given(remaining: f64, age: i64, groups: &[&str]) -> Answer {
+    let mut given = Given::default();
+    let identity = crate::slo::Identity {
+        namespace: "store".to_owned(),
+        profile: "shop".to_owned(),
+        objective: "availability".to_owned(),
+    };
+    let recorded = given.samples.entry(identity).or_default();
+    recorded.newest = Some((NOW - age) as f64);
+    for (name, value) in [
+        ("plimsoll:bad:events", 1_210.4),
+        ("plimsoll:total:events", 3_200_000.0),
+        ("plimsoll:budget:events", 3_200.0),
+        ("plimsoll:objective:ratio", 0.999_622),
+        ("plimsoll:budget_remaining:ratio", remaining),
+        ("plimsoll:coverage:ratio", 19.0 / 30.0),
+        ("plimsoll:burn_rate:5m", 0.4123),
+        ("plimsoll:burn_rate:1h", 0.4),
+    ] {
+        assert!(recorded.samples.take(name, value), "{name}");
+    }
+    let state = GroupState { profile: ("store".to_owned(), "shop".to_owned()), error: None };
+    given.loaded = Loaded::Groups {
+        groups: groups.iter().map(|group| ((*group).to_owned(), state.clone())).collect(),
+        selectors: Vec::new(),
+    };
+    Answer::Given(std::sync::Arc::new(given))
+}
+
+const GROUPS: [&str; 2] = ["plimsoll.store.shop.availability", "plimsoll.store.shop.availability:window"];
+
+#[test]
+fn all_is_well() {
+    let status = status_of(&profile(AVAILABILITY), &observed(), &all_applied(), given(0.624, 10, &GROUPS));
+    for type_ in ["Ready", "Active", "TargetFound", "AutoscalingReady", "DisruptionReady", "RulesReady", "RulesLoaded", "MetricsAvailable", "ObjectivesMet"] {
+        assert_eq!(condition(&status, type_).0, "True", "{type_}: {:?}", condition(&status, type_));
+    }
+    assert_eq!(status.observed_generation, Some(7));
+    assert_eq!(status.objectives_met.as_deref(), Some("1/1"));
+    assert_eq!(status.worst.as_ref().unwrap().budget_remaining, "62.4");
+    let objective = &status.objectives[0];
+    let budget = objective.budget.as_ref().unwrap();
+    assert_eq!(objective.indicator.as_deref(), Some("99.9622"));
+    assert_eq!((&*budget.consumed_events, &*budget.total_events), ("1.21k", "3.2M"));
+    assert_eq!(objective.coverage.as_deref(), Some("19d of 30d"));
+    assert_eq!(objective.burn.iter().map(|burn| format!("{} {}", burn.window, burn.rate)).collect::<Vec<_>>(), ["5m 0.41", "1h 0.4"]);
+    let scaling = status.scaling.as_ref().unwrap();
+    assert_eq!((scaling.current, scaling.declared_min, scaling.max), (3, 3, 10));
+}
+
+#[test]
+fn the_same_facts_later_say_the_same() {
+    let mut profile = profile(AVAILABILITY);
+    let first = status_of(&profile, &observed(), &all_applied(), given(0.624, 10, &GROUPS));
+    profile.status = Some(first.clone());
+    let second = status_of(&profile, &observed(), &all_applied(), given(0.624_001, 4, &GROUPS));
+    assert_eq!(first, second, "not even the time of the measurement moves");
+    assert!(same_meaning(&first, &second));
+    assert_eq!(transitions(&first, &second), []);
+    let third = status_of(&profile, &observed(), &all_applied(), given(0.61, 4, &GROUPS));
+    assert!(!same_meaning(&first, &third));
+    assert_ne!(third.objectives[0].measured_at, first.objectives[0].measured_at);
+}
+
+#[test]
+fn when_prometheus_is_silent_the_numbers_stay_and_the_state_is_unknown() {
+    let mut profile = profile(AVAILABILITY);
+    let before = status_of(&profile, &observed(), &all_applied(), given(0.624, 10, &GROUPS));
+    profile.status = Some(before.clone());
+    let error = ClientError { reason: reasons::PROMETHEUS_UNREACHABLE, message: "down".to_owned(), outcome: "unreachable" };
+    for (answer, metrics, reason) in [
+        (Answer::Failed(error), "False", reasons::PROMETHEUS_UNREACHABLE),
+        (Answer::NotConfigured, "Unknown", reasons::NO_PROMETHEUS),
+        (Answer::Pending, "Unknown", reasons::PENDING),
+        (Answer::Given(std::sync::Arc::default()), "False", reasons::NO_DATA),
+        (given(0.1, 600, &GROUPS), "False", reasons::NO_DATA),
+    ] {
+        let status = status_of(&profile, &observed(), &all_applied(), answer);
+        let (truth, found, message) = condition(&status, "MetricsAvailable");
+        assert_eq!((&*truth, &*found), (metrics, reason), "{message}");
+        assert_eq!(condition(&status, "ObjectivesMet").0, "Unknown");
+        assert_eq!(condition(&status, "Ready").0, "True", "what is declared is in place");
+        let objective = &status.objectives[0];
+        assert_eq!(objective.state, ObjectiveState::Unknown);
+        assert_eq!(objective.budget, before.objectives[0].budget, "the last numbers stay");
+        assert_eq!(status.objectives_met.as_deref(), Some("0/1"));
+    }
+}
+
+#[test]
+fn a_spent_budget_is_an_event_once() {
+    let mut profile = profile(AVAILABILITY);
+    let before = status_of(&profile, &observed(), &all_applied(), given(0.624, 10, &GROUPS));
+    profile.status = Some(before.clone());
+    let after = status_of(&profile, &observed(), &all_applied(), given(-0.12, 5, &GROUPS));
+    assert_eq!(after.objectives[0].state, ObjectiveState::Exhausted);
+    assert_eq!(condition(&after, "ObjectivesMet").1, reasons::BUDGET_EXHAUSTED);
+    let found = transitions(&before, &after);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].warning && found[0].reason == "ObjectiveExhausted" && found[0].note.contains("-12 %"), "{found:?}");
+}
+
+#[test]
+fn rules_that_are_not_loaded_say_so() {
+    let status = status_of(&profile(AVAILABILITY), &observed(), &all_applied(), given(0.6, 10, &GROUPS[..1]));
+    let (truth, reason, message) = condition(&status, "RulesLoaded");
+    assert_eq!((&*truth, &*reason), ("False", reasons::NOT_SELECTED));
+    assert!(message.contains("availability:window") && message.contains("ruleSelector"), "{message}");
+}
+
+#[test]
+fn one_child_that_fails_is_one_condition_and_ready() {
+    let applied = Children {
+        autoscaler: outcome("HorizontalPodAutoscaler", ChildState::Failed, Some(Why::new(reasons::APPLY_FAILED, "forbidden"))),
+        ..all_applied()
+    };
+    let status = status_of(&profile(""), &observed(), &applied, Answer::NotConfigured);
+    assert_eq!(condition(&status, "AutoscalingReady").0, "False");
+    assert_eq!(condition(&status, "DisruptionReady").0, "True");
+    let (truth, reason, message) = condition(&status, "Ready");
+    assert_eq!((&*truth, &*reason, &*message), ("False", reasons::APPLY_FAILED, "AutoscalingReady: forbidden"));
+    assert_eq!(status.children[0].state, ChildState::Failed);
+}
+
+#[test]
+fn an_autoscaler_that_cannot_scale_counts_after_a_while() {
+    let live = |since: i64, reason: &str| {
+        let condition = HorizontalPodAutoscalerCondition {
+            type_: "ScalingActive".to_owned(),
+            status: "False".to_owned(),
+            reason: Some(reason.to_owned()),
+            message: Some("no metrics API".to_owned()),
+            last_transition_time: Some(Time(Timestamp::from_second(NOW - since).unwrap())),
+            observed_generation: None,
+        };
+        let status = HorizontalPodAutoscalerStatus { conditions: Some(vec![condition]), ..HorizontalPodAutoscalerStatus::default() };
+        let mut seen = observed();
+        seen.live.autoscaler = Some(HorizontalPodAutoscaler { status: Some(status), ..HorizontalPodAutoscaler::default() });
+        condition_of_ready(&seen)
+    };
+    assert_eq!(live(30, "FailedGetResourceMetric").0, "True", "a new pod has no metrics yet");
+    let (truth, reason, message) = live(100, "FailedGetResourceMetric");
+    assert_eq!((&*truth, &*reason), ("False", reasons::CANNOT_SCALE));
+    assert!(message.contains("FailedGetResourceMetric: no metrics API"), "{message}");
+    assert_eq!(live(100, "ScalingDisabled").0, "True", "a person has scaled it to zero");
+}
+
+fn condition_of_ready(observed: &Observed) -> (String, String, String) {
+    condition(&status_of(&profile(""), observed, &all_applied(), Answer::NotConfigured), "Ready")
+}
+
+#[test]
+fn times_of_conditions_move_only_when_the_value_does() {
+    let mut profile = profile("");
+    let mut first = status_of(&profile, &observed(), &all_applied(), Answer::NotConfigured);
+    let long_ago = Time(Timestamp::from_second(1_000_000_000).unwrap());
+    for condition in &mut first.conditions {
+        condition.last_transition_time = long_ago.clone();
+    }
+    profile.status = Some(first);
+    let missing = Observed { target: TargetState::Missing, ..observed() };
+    let second = status_of(&profile, &missing, &all_applied(), Answer::NotConfigured);
+    let time = |type_: &str| second.conditions.iter().find(|c| c.type_ == type_).unwrap().last_transition_time.clone();
+    assert_eq!(time("Active"), long_ago);
+    assert_eq!(time("TargetFound"), Time(now()));
+    assert_eq!(condition(&second, "Ready").1, reasons::TARGET_NOT_FOUND);
+}

@@ -1,0 +1,149 @@
+//! What is wanted, held or unwanted, and why.
+
+use super::*;
+use crate::profile::testing::{AVAILABILITY, observed, profile};
+
+fn checked(spec: &str, observed: &Observed) -> Profile {
+    validate(&profile(spec), observed, &Settings::default())
+}
+
+fn reason<T>(part: &Part<T>) -> &'static str {
+    match part {
+        Part::Wanted(_) => "",
+        Part::Unwanted(why) | Part::Held(why) => why.reason,
+    }
+}
+
+#[test]
+fn a_target_alone_gets_the_defaults() {
+    let checked = checked("", &observed());
+    let Part::Wanted(autoscaler) = &checked.autoscaler else { panic!("{:?}", checked.autoscaler) };
+    assert_eq!((autoscaler.min_replicas, autoscaler.max_replicas, autoscaler.metrics.len()), (3, 10, 2));
+    let Part::Wanted(budget) = &checked.disruption_budget else { panic!("{:?}", checked.disruption_budget) };
+    assert_eq!(budget.bound, DisruptionBound::MaxUnavailable(IntOrString::Int(1)));
+    assert!(matches!(checked.rules, Part::Unwanted(_)));
+    assert_eq!(checked.findings, []);
+}
+
+#[test]
+fn a_target_that_is_not_there_holds_what_needs_it_and_nothing_else() {
+    for (state, expected) in [
+        (TargetState::Missing, reasons::TARGET_NOT_FOUND),
+        (TargetState::UnknownKind, reasons::UNKNOWN_KIND),
+        (TargetState::NotScalable, reasons::NOT_SCALABLE),
+        (TargetState::Unreadable("no".to_owned()), reasons::APPLY_FAILED),
+    ] {
+        let checked = checked(AVAILABILITY, &Observed { target: state, ..observed() });
+        assert!(matches!(&checked.autoscaler, Part::Held(why) if why.reason == expected), "{:?}", checked.autoscaler);
+        assert!(matches!(&checked.disruption_budget, Part::Held(why) if why.reason == expected));
+        assert!(matches!(checked.rules, Part::Wanted(_)), "rules need no target");
+    }
+}
+
+#[test]
+fn rivals_hold_only_what_they_rival() {
+    let mut seen = observed();
+    seen.rivals.autoscalers = vec!["other".to_owned()];
+    let held = checked("", &seen);
+    assert_eq!(reason(&held.autoscaler), reasons::SECOND_AUTOSCALER);
+    assert!(matches!(held.disruption_budget, Part::Wanted(_)));
+
+    let mut seen = observed();
+    seen.rivals.disruption_budgets = vec!["other".to_owned()];
+    let held = checked("", &seen);
+    assert_eq!(reason(&held.disruption_budget), reasons::SECOND_BUDGET);
+    assert!(matches!(held.autoscaler, Part::Wanted(_)));
+
+    let mut seen = observed();
+    seen.rivals.profile = Some("older".to_owned());
+    let held = checked(AVAILABILITY, &seen);
+    for found in [reason(&held.autoscaler), reason(&held.disruption_budget), reason(&held.rules)] {
+        assert_eq!(found, reasons::TARGET_CLAIMED);
+    }
+}
+
+#[test]
+fn a_paused_profile_holds_everything() {
+    let mut paused = profile(AVAILABILITY);
+    paused.metadata.annotations = Some([(annotations::PAUSED.to_owned(), "true".to_owned())].into());
+    let held = validate(&paused, &observed(), &Settings::default());
+    for found in [reason(&held.autoscaler), reason(&held.disruption_budget), reason(&held.rules)] {
+        assert_eq!(found, reasons::PAUSED);
+    }
+    paused.metadata.annotations = Some([(annotations::PAUSED.to_owned(), "false".to_owned())].into());
+    assert!(matches!(validate(&paused, &observed(), &Settings::default()).rules, Part::Wanted(_)));
+}
+
+#[test]
+fn a_target_without_a_selector_gets_no_budget_for_every_pod_of_the_namespace() {
+    let seen = Observed { target: TargetState::Found(Workload { selector: None, ..Workload::default() }), ..observed() };
+    let held = checked("", &seen);
+    assert_eq!(reason(&held.disruption_budget), reasons::NO_SELECTOR);
+}
+
+#[test]
+fn one_wrong_objective_holds_the_rules_and_says_where() {
+    let spec = "objectives:
+- name: good
+  target: \"99\"
+  indicator: {ratio: {errors: 'e_total', total: 't_total'}}
+- name: wrong
+  target: \"99\"
+  indicator: {ratio: {errors: 'rate(e_total[5m])', total: 't_total{'}}
+";
+    let held = checked(spec, &observed());
+    assert!(matches!(held.rules, Part::Held(_)));
+    assert!(matches!(held.autoscaler, Part::Wanted(_)), "scaling goes on");
+    let pointers: Vec<_> = held.findings.iter().map(|finding| finding.pointer.as_str()).collect();
+    assert_eq!(
+        pointers,
+        ["/spec/objectives/1/indicator/ratio/total", "/spec/objectives/1/indicator/ratio/errors"],
+        "{:?}",
+        held.findings
+    );
+    assert!(held.findings[0].to_string().starts_with("spec.objectives[1].indicator.ratio.total: "));
+    assert_eq!(held.objectives.len(), 1, "the sound one is still evaluated");
+}
+
+#[test]
+fn labels_of_the_profile_win_over_those_of_the_installation_and_ours_over_both() {
+    let settings = Settings {
+        rule_labels: [("release".to_owned(), "all".to_owned()), ("team".to_owned(), "x".to_owned())].into(),
+        ..Settings::default()
+    };
+    let spec = format!("{AVAILABILITY}rules: {{labels: {{release: mine, plimsoll.dev/profile: forged}}}}\n");
+    let checked = validate(&profile(&spec), &observed(), &settings);
+    let Part::Wanted(rules) = &checked.rules else { panic!("{:?}", checked.rules) };
+    let labels: Vec<_> = rules.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    assert_eq!(labels, ["release=mine", "team=x"]);
+}
+
+#[test]
+fn without_alerts_only_recordings_are_left() {
+    let alerts = |spec: &str| {
+        let checked = checked(spec, &observed());
+        let Part::Wanted(rules) = checked.rules else { panic!("not wanted") };
+        rules.groups.iter().flat_map(|group| &group.rules).filter(|rule| matches!(rule, slo::Rule::Alert { .. })).count()
+    };
+    assert!(alerts(AVAILABILITY) > 5);
+    assert_eq!(alerts(&format!("{AVAILABILITY}alerting: {{mode: Disabled}}\n")), 0);
+}
+
+#[test]
+fn metrics_can_be_chosen() {
+    let metrics = |spec: &str| {
+        let checked = checked(spec, &observed());
+        let Part::Wanted(plan) = checked.autoscaler else { panic!("{:?}", checked.autoscaler) };
+        serde_json::to_value(plan.metrics).unwrap()
+    };
+    let only_container = metrics("autoscaling: {cpu: {averageUtilization: 60, container: app}, memory: {mode: Disabled}}");
+    assert_eq!(
+        only_container,
+        serde_json::json!([{"type": "ContainerResource", "containerResource":
+            {"name": "cpu", "container": "app", "target": {"type": "Utilization", "averageUtilization": 60}}}])
+    );
+    let none = checked("autoscaling: {cpu: {mode: Disabled}, memory: {mode: Disabled}}", &observed());
+    assert_eq!(reason(&none.autoscaler), reasons::INVALID);
+    let off = checked("autoscaling: {mode: Disabled}", &observed());
+    assert!(matches!(off.autoscaler, Part::Unwanted(_)));
+}

@@ -63,7 +63,7 @@ drift: generate ## What is generated is what is committed
 
 .PHONY: charts
 charts: ## Helm lint, golden renderings and the values schema
-	HELM='$(LAB_BIN)/helm' charts/test.sh
+	HELM="$(LAB_BIN)/helm" PLIMSOLL="$(TARGET)/debug/plimsoll" charts/test.sh
 
 .PHONY: licences
 licences: ## Licences, bans and sources of all dependencies

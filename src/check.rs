@@ -73,18 +73,23 @@ pub fn check_manifests(manifests: &[Manifest], settings: &Settings) -> Checked {
 
 /// The schema first: where the shape is wrong, the rules behind it would only repeat that.
 fn profile(manifest: &Manifest, manifests: &[Manifest], settings: &Settings) -> Vec<Finding> {
-    let value = &manifest.document.value;
-    let mut findings = schema::shape(value);
+    let value = schema::without_nulls(&manifest.document.value);
+    let mut findings = schema::shape(&value);
     if findings.is_empty() {
-        findings = schema::rules(value);
+        findings = schema::rules(&value);
     }
     if !findings.is_empty() {
         return findings;
     }
-    match serde_json::from_value::<PerformanceProfile>(value.clone()) {
+    match decode(manifest) {
         Ok(profile) => validate(&profile, &assumed(&profile, manifests), settings).findings,
         Err(error) => vec![Finding::new(Level::Error, "", error.to_string())],
     }
+}
+
+/// The profile in a manifest.
+pub fn decode(manifest: &Manifest) -> Result<PerformanceProfile, serde_json::Error> {
+    serde_json::from_value(schema::without_nulls(&manifest.document.value))
 }
 
 /// A cluster in which nothing stands in the way.

@@ -82,7 +82,7 @@ fn check_files(args: &CheckArgs) -> Outcome {
 }
 
 /// A reader that has gone away, as in `plimsoll crd | head`, is no failure.
-fn print(text: String) {
+fn print(text: impl AsRef<str>) {
     use std::io::Write;
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let _ = std::io::stdout().write_all(text.as_ref().as_bytes());
 }

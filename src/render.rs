@@ -6,8 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    api::v1alpha1::PerformanceProfile,
-    check::{Located, assumed, check_manifests},
+    check::{Located, assumed, check_manifests, decode},
     input::{self, InputError, is_profile},
     profile::{
         Children, Level, Plan, Settings,
@@ -67,7 +66,7 @@ pub fn render(files: &[PathBuf], rule_file: bool, settings: &Settings) -> Result
     let mut groups = Vec::new();
     for manifest in manifests.iter().filter(|manifest| is_profile(manifest)) {
         // Checked above: what cannot be read is a finding.
-        let Ok(profile) = serde_json::from_value::<PerformanceProfile>(manifest.document.value.clone()) else { continue };
+        let Ok(profile) = decode(manifest) else { continue };
         let namespace = profile.metadata.namespace.clone().unwrap_or_default();
         let (_, found) = input::target(&profile.spec.target_ref, &namespace, &manifests);
         let checked = validate(&profile, &assumed(&profile, &manifests), settings);

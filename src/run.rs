@@ -78,9 +78,6 @@ pub async fn run(args: RunArgs, log_level: LogLevel) -> Result<(), RunError> {
     let work = async {
         wait_for_definition(&client, &readiness, &stop).await;
         let Some(candidate) = elected(&args, &client, &default_namespace, &stop).await else { return Ok(()) };
-        if stop.is_cancelled() {
-            return Ok(());
-        }
         tracing::info!("leading");
         metrics.set_leader(true);
         let reconciling = CancellationToken::new();
@@ -105,9 +102,9 @@ pub async fn run(args: RunArgs, log_level: LogLevel) -> Result<(), RunError> {
     };
     let result = tokio::select! {
         result = work => result,
-        served = server => {
-            let served = served.unwrap_or_else(|panic| Err(std::io::Error::other(panic)));
-            served.map_err(|source| RunError::Serve { address: args.metrics_address, source })
+        ended = server => {
+            let ended = ended.unwrap_or_else(|panic| Err(std::io::Error::other(panic)));
+            ended.map_err(|source| RunError::Serve { address: args.metrics_address, source })
         }
     };
     stop_server.cancel();
@@ -121,6 +118,9 @@ async fn elected(
     default_namespace: &str,
     stop: &CancellationToken,
 ) -> Option<Option<Candidate>> {
+    if stop.is_cancelled() {
+        return None;
+    }
     if !args.leader_elect {
         return Some(None);
     }

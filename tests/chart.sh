@@ -124,7 +124,6 @@ if [ ${#monitoring[@]} = 0 ]; then
   can yes get,list prometheuses.monitoring.coreos.com -A
   can no create,patch,delete prometheuses.monitoring.coreos.com -n $other
 fi
-can yes get customresourcedefinitions.apiextensions.k8s.io/$crd
 can no get,list,watch,patch,delete customresourcedefinitions.apiextensions.k8s.io
 can yes create leases.coordination.k8s.io -n $ns
 can yes get,update leases.coordination.k8s.io/plimsoll -n $ns
@@ -146,7 +145,7 @@ check "edit writes profiles" until_true may edit create performanceprofiles.plim
 check "edit reads profiles" until_true may edit watch performanceprofiles.plimsoll.dev
 
 # --- Upgrade to named namespaces: the ClusterRole goes, Roles come
-check "upgrade to namespaces" "$helm" upgrade plimsoll "$chart" --namespace $ns --set "namespaces={$ns}" --set rbac.readDefinition=false
+check "upgrade to namespaces" "$helm" upgrade plimsoll "$chart" --namespace $ns --set "namespaces={$ns}"
 check "no cluster-wide binding is left" fails '' sh -c "'$kubectl' get clusterrolebindings -o name | grep '/$ns:'"
 children yes -n $ns; children no -n $other
 can yes get,list,watch performanceprofiles.plimsoll.dev -n $ns

@@ -1,4 +1,4 @@
-//! The CustomResourceDefinition: what the derive makes, with the schema made as Kubernetes users know it.
+//! The `CustomResourceDefinition`: what the derive makes, with the schema made as Kubernetes users know it.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;

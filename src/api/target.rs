@@ -90,7 +90,7 @@ impl JsonSchema for Target {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
-            "maxLength": 8,
+            "maxLength": 32,
             "x-kubernetes-validations": [{
                 "rule": "self.matches('^[5-9][0-9](\\\\.[0-9]{1,5})?$')",
                 "message": "target is per cent, a decimal string from \"50\" to \"99.99999\" with at most five decimals, like \"99.9\"; 100 would leave no error budget"

@@ -2,7 +2,10 @@
 
 use std::sync::LazyLock;
 
-use jsonschema::{ValidationError, Validator, error::ValidationErrorKind};
+use jsonschema::{
+    ValidationError, Validator,
+    error::{TypeKind, ValidationErrorKind},
+};
 use kube::core::cel;
 use serde_json::{Value, json};
 
@@ -18,6 +21,36 @@ static VALIDATOR: LazyLock<Option<Validator>> = LazyLock::new(|| {
     jsonschema::validator_for(&schema).ok()
 });
 
+/// The value as the API server stores it: a null stands for a field that is absent, or gets its default.
+pub fn without_nulls(value: &Value) -> Value {
+    let mut value = value.clone();
+    drop_nulls(&mut value, &STRUCTURAL);
+    value
+}
+
+fn drop_nulls(value: &mut Value, schema: &Value) {
+    match value {
+        Value::Object(map) => {
+            let of = |name: &str| schema.pointer("/properties")?.get(name);
+            map.retain(|name, child| {
+                let absent = |field: &Value| field.get("nullable") == Some(&json!(true)) || field.get("default").is_some();
+                !(child.is_null() && of(name).is_some_and(absent))
+            });
+            for (name, child) in map.iter_mut() {
+                if let Some(field) = of(name) {
+                    drop_nulls(child, field);
+                }
+            }
+        }
+        Value::Array(items) => {
+            if let Some(schema) = schema.get("items") {
+                items.iter_mut().for_each(|item| drop_nulls(item, schema));
+            }
+        }
+        _ => {}
+    }
+}
+
 /// What the API server would say of the shape: types, bounds, required and unknown fields.
 pub fn shape(value: &Value) -> Vec<Finding> {
     let version = format!("{}/{}", crate::api::GROUP, "v1alpha1");
@@ -25,11 +58,28 @@ pub fn shape(value: &Value) -> Vec<Finding> {
     if value.pointer("/apiVersion").and_then(Value::as_str) != Some(&version) {
         findings.push(Finding::new(Level::Error, "/apiVersion", format!("this version of the program knows {version} only")));
     }
-    if value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().is_empty() {
-        findings.push(Finding::new(Level::Error, "/metadata", "metadata.name is missing"));
+    match value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default() {
+        "" => findings.push(Finding::new(Level::Error, "/metadata", "metadata.name is missing")),
+        name if !is_subdomain(name) => {
+            let message = format!(
+                "{name:?} is no name: a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters and '-'"
+            );
+            findings.push(Finding::new(Level::Error, "/metadata/name", message));
+        }
+        _ => {}
     }
     match &*VALIDATOR {
-        Some(validator) => findings.extend(validator.iter_errors(value).map(|error| explain(&error))),
+        Some(validator) => {
+            // Of a value of the wrong type it need not be said as well that it is none of the right values.
+            let mut wrong_type = Vec::new();
+            for error in validator.iter_errors(value) {
+                if matches!(error.kind(), ValidationErrorKind::Type { .. }) {
+                    wrong_type.push(error.instance_path().to_string());
+                }
+                findings.extend(explain(&error));
+            }
+            findings.retain(|finding| !(finding.message.starts_with(UNSUPPORTED) && wrong_type.contains(&finding.pointer)));
+        }
         None => findings.push(Finding::new(Level::Error, "", "the schema in this program is broken: report it")),
     }
     findings
@@ -42,36 +92,98 @@ pub fn rules(value: &Value) -> Vec<Finding> {
         Err(errors) => errors
             .into_vec()
             .into_iter()
-            .map(|error| Finding::new(Level::Error, pointer(&error.field_path), error.message))
+            .map(|error| Finding::new(Level::Error, pointer(&error.field_path, &error.message), error.message))
             .collect(),
     }
 }
 
-/// `spec.objectives[0].name` as `/spec/objectives/0/name`.
-fn pointer(path: &str) -> String {
+/// `spec.objectives[0].name` as `/spec/objectives/0/name`. A rule on the name can only stand at the root of the schema.
+fn pointer(path: &str, message: &str) -> String {
     if path.is_empty() {
-        return String::new();
+        return if message.starts_with("metadata.name") { "/metadata/name".to_owned() } else { String::new() };
     }
     format!("/{}", path.replace('[', ".").replace(']', "").replace('.', "/"))
 }
 
-/// The words of a user for what the validator says in those of the specification.
-fn explain(error: &ValidationError<'_>) -> Finding {
+/// How the API server begins when a value is none of those of an enumeration.
+const UNSUPPORTED: &str = "Unsupported value";
+
+/// The words of the API server for what the validator says in those of its specification, so that one search finds both.
+fn explain(error: &ValidationError<'_>) -> Vec<Finding> {
     let pointer = error.instance_path().to_string();
+    let instance = error.instance();
     let message = match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected } => {
-            format!("unknown field {}: see kubectl explain performanceprofiles.plimsoll.dev.spec", unexpected.join(", "))
+            let at = |name: &String| format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"));
+            let message = "unknown field: see kubectl explain performanceprofiles.plimsoll.dev.spec";
+            return unexpected.iter().map(|name| Finding::new(Level::Error, at(name), message)).collect();
         }
         ValidationErrorKind::Required { property } => {
-            format!("the field {} is missing", property.as_str().unwrap_or_default())
+            let at = format!("{pointer}/{}", property.as_str().unwrap_or_default());
+            return vec![Finding::new(Level::Error, at, "Required value: the field is missing")];
         }
-        ValidationErrorKind::Type { .. } if error.instance().is_boolean() => format!(
-            "{error}; words such as Off, On, Yes and No are booleans in YAML: put them in quotes, or write {} where a mode is asked for",
-            mode_names()
-        ),
+        ValidationErrorKind::Type { kind } => {
+            let kinds = match kind {
+                TypeKind::Single(kind) => kind.to_string(),
+                TypeKind::Multiple(kinds) => {
+                    let names: Vec<_> = kinds.iter().map(|kind| kind.to_string()).filter(|name| name != "null").collect();
+                    names.join(" or ")
+                }
+            };
+            format!("must be of type {kinds}, and is {}{}", shown(instance), hint(instance, &kinds))
+        }
+        ValidationErrorKind::Enum { options } => {
+            let names: Vec<_> =
+                options.as_array().into_iter().flatten().filter(|value| !value.is_null()).map(ToString::to_string).collect();
+            format!("{UNSUPPORTED}: {instance}: supported values: {}", names.join(", "))
+        }
+        ValidationErrorKind::Minimum { limit } => format!("{instance} should be greater than or equal to {}", whole(limit)),
+        ValidationErrorKind::Maximum { limit } => format!("{instance} should be less than or equal to {}", whole(limit)),
+        ValidationErrorKind::MinLength { limit } => format!("should be at least {limit} chars long"),
+        ValidationErrorKind::MaxLength { limit } => format!("Too long: may not be more than {limit} bytes"),
+        ValidationErrorKind::MaxItems { limit } => {
+            format!("Too many: {}: must have at most {limit} items", instance.as_array().map_or(0, Vec::len))
+        }
+        ValidationErrorKind::MaxProperties { limit } => {
+            format!("Too many: {}: must have at most {limit} items", instance.as_object().map_or(0, serde_json::Map::len))
+        }
         _ => error.to_string(),
     };
-    Finding::new(Level::Error, pointer, message)
+    vec![Finding::new(Level::Error, pointer, message)]
+}
+
+/// A scalar as it is; of the others the kind, for they may be long.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "a map".to_owned(),
+        scalar => scalar.to_string(),
+    }
+}
+
+/// What a value of the wrong type may have been meant as.
+fn hint(value: &Value, kinds: &str) -> String {
+    match value {
+        Value::Bool(_) => format!(
+            ": words such as Off, On, Yes and No are booleans in YAML: put them in quotes, or write {} where a mode is asked for",
+            mode_names()
+        ),
+        Value::Number(number) if kinds.contains("string") => format!(": put it in quotes, \"{number}\""),
+        Value::String(_) if kinds.contains("integer") => ": leave the quotes out".to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// Bounds are floating-point numbers in the schema, and mean whole ones.
+fn whole(limit: &Value) -> String {
+    limit.to_string().trim_end_matches(".0").to_owned()
+}
+
+/// Whether Kubernetes takes the text as the name of an object.
+fn is_subdomain(name: &str) -> bool {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let label = |part: &str| !part.is_empty() && part.chars().all(inner) && !part.starts_with('-') && !part.ends_with('-');
+    name.split('.').all(label)
 }
 
 fn mode_names() -> String {

@@ -32,7 +32,7 @@ pub fn is_owned_by(meta: &ObjectMeta, owner_uid: &str) -> bool {
 /// object is applied once.
 #[derive(Default)]
 pub struct AppliedMemory {
-    hashes: Mutex<HashMap<String, (u64, u64)>>,
+    hashes: Mutex<HashMap<Key, (u64, u64)>>,
 }
 
 /// What an apply did.
@@ -80,20 +80,27 @@ impl AppliedMemory {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, (u64, u64)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, (u64, u64)>> {
         self.hashes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets what was applied for a profile that is gone.
-    pub fn forget(&self, namespace: &str, names: &[String]) {
-        self.lock().retain(|key, _| {
-            !names.iter().any(|name| key.ends_with(&format!("/{namespace}/{name}")))
-        });
+    /// Forgets what was applied for owners that are gone; `exists` is asked with the owner's uid.
+    pub fn retain(&self, exists: impl Fn(&str) -> bool) {
+        self.lock().retain(|(_, _, _, owner), _| exists(owner));
     }
 }
 
-fn key<K: Resource<DynamicType = ()>>(meta: &ObjectMeta) -> String {
-    format!("{}/{}/{}", K::kind(&()), meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default())
+/// Kind, namespace and name of an object, and the uid of its owner.
+type Key = (String, String, String, String);
+
+fn key<K: Resource<DynamicType = ()>>(meta: &ObjectMeta) -> Key {
+    let owner = meta.owner_references.iter().flatten().find(|reference| reference.controller == Some(true));
+    (
+        K::kind(&()).into_owned(),
+        meta.namespace.clone().unwrap_or_default(),
+        meta.name.clone().unwrap_or_default(),
+        owner.map(|owner| owner.uid.clone()).unwrap_or_default(),
+    )
 }
 
 /// A hash of everything that a person or another controller may change and an apply would change back: not the status,

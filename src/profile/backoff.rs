@@ -29,7 +29,12 @@ impl Backoff {
         delay(*count)
     }
 
-    /// The profile was reconciled, or is gone.
+    /// Forgets profiles that are gone.
+    pub fn retain(&self, exists: impl Fn(&str) -> bool) {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).retain(|profile, _| exists(profile));
+    }
+
+    /// The profile was reconciled.
     pub fn succeeded(&self, profile: &str) {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(profile);
     }

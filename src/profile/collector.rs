@@ -24,10 +24,13 @@ use prometheus_client::{
 use super::Guarded;
 use crate::kube::is_owned_by;
 
+/// Kind, namespace and name.
+type WorkloadKey = (&'static str, String, String);
+
 /// Ready pods of every workload, by kind, namespace and name.
 #[derive(Clone, Default)]
 pub struct ReadyPods {
-    pods: Arc<Mutex<HashMap<(&'static str, String, String), i64>>>,
+    pods: Arc<Mutex<HashMap<WorkloadKey, i64>>>,
 }
 
 impl ReadyPods {

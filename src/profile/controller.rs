@@ -45,6 +45,9 @@ use crate::{
 /// Changes that come together are looked at once. Far below the two seconds within which drift is to be mended.
 const DEBOUNCE: Duration = Duration::from_millis(200);
 
+/// Time between two clearances of what is remembered of profiles that are gone.
+const TIDY: Duration = Duration::from_mins(10);
+
 /// What the controllers of all namespaces share.
 #[derive(Clone)]
 pub struct Shared {
@@ -113,7 +116,8 @@ impl Controller {
             backoff: super::backoff::Backoff::default(),
             metrics: Arc::clone(&self.shared.metrics),
         });
-        main.with_config(Config::default().concurrency(self.shared.concurrency).debounce(DEBOUNCE))
+        let tidying = tidy(Arc::clone(&context), stop.clone());
+        let running = main.with_config(Config::default().concurrency(self.shared.concurrency).debounce(DEBOUNCE))
             .reconcile_on(triggers(autoscaler_events, triggers::autoscaler_fingerprint, move |autoscaler| {
                 triggers::of_autoscaler(autoscaler, &p1)
             }))
@@ -122,22 +126,20 @@ impl Controller {
                 all.extend(triggers::same_name(budget, ""));
                 all
             }))
-            .reconcile_on(triggers(self.metadata::<ConfigMap>(ours.clone()), triggers::version_fingerprint, |map| {
-                triggers::owner(map)
-            }))
-            .reconcile_on(triggers(self.rules(ours), triggers::version_fingerprint, |rule| triggers::owner(rule)))
+            .reconcile_on(triggers(self.metadata::<ConfigMap>(ours.clone()), triggers::version_fingerprint, triggers::owner))
+            .reconcile_on(triggers(self.rules(ours), triggers::version_fingerprint, triggers::owner))
             .reconcile_on(self.workloads::<Deployment>("Deployment", p3, ready_pods.clone()))
             .reconcile_on(self.workloads::<StatefulSet>("StatefulSet", p4, ready_pods))
             .reconcile_on(triggers(rivals, triggers::presence_fingerprint, move |gone| triggers::of_rival(gone, &p5)))
             .reconcile_on(self.news(profiles))
             .reconcile_all_on(changes(self.shared.prometheus_rule_api.clone()))
-            .graceful_shutdown_on(stop.cancelled_owned())
+            .graceful_shutdown_on(stop.clone().cancelled_owned())
             .run(reconcile, retry, context)
             .for_each(|result| {
                 log(result);
                 std::future::ready(())
-            })
-            .await;
+            });
+        tokio::join!(running, tidying);
     }
 
     fn api<K>(&self) -> Api<K>
@@ -163,13 +165,9 @@ impl Controller {
         let events = self.metadata::<PrometheusRule>(config);
         stream::once(async move {
             let _ = served.wait_for(|served| *served).await;
+            events
         })
-        .map(Some)
-        .chain(stream::empty())
-        .flat_map({
-            let mut events = Some(events.boxed());
-            move |_| events.take().unwrap_or_else(|| stream::empty().boxed())
-        })
+        .flatten()
     }
 
     /// Workloads that are some profile's target, when their template or their ready pods change.
@@ -216,6 +214,12 @@ fn concerned(profiles: &Store<Guarded>, news: Option<&Vec<News>>) -> Vec<ObjectR
         })
         .map(|guarded| ObjectRef::from_obj(&**guarded))
         .collect()
+}
+
+async fn tidy(context: Arc<Context>, stop: CancellationToken) {
+    while tokio::time::timeout(TIDY, stop.cancelled()).await.is_err() {
+        context.tidy();
+    }
 }
 
 fn changes(receiver: watch::Receiver<bool>) -> impl Stream<Item = ()> {

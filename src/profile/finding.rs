@@ -36,9 +36,12 @@ impl fmt::Display for Finding {
             match part.parse::<usize>() {
                 Ok(number) => write!(f, "[{number}]")?,
                 Err(_) if index == 0 => f.write_str(part)?,
-                Err(_) => write!(f, ".{part}")?,
+                Err(_) => write!(f, ".{}", part.replace("~1", "/").replace("~0", "~"))?,
             }
         }
-        write!(f, ": {}", self.message)
+        if !self.pointer.is_empty() {
+            f.write_str(": ")?;
+        }
+        f.write_str(&self.message)
     }
 }

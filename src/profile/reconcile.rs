@@ -1,6 +1,6 @@
 //! One profile, from what is declared to what is so. Reads as a table of contents.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use kube::{
     Client, ResourceExt,
@@ -15,7 +15,7 @@ use super::{
     build::{build, rules_name},
     error::Error,
     evaluation::evaluate,
-    observe::{Reader, Stores, TargetKinds},
+    observe::{Reader, Stores, TargetKinds, TargetState},
     publish::Publisher,
     settings::Settings,
     status::{self, Facts},
@@ -52,6 +52,17 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
 }
 
+impl Context {
+    /// Forgets what is remembered of profiles that are gone: names come and go for as long as the process lives.
+    pub fn tidy(&self) {
+        let profiles = self.stores.profiles.state();
+        let uids: HashSet<String> = profiles.iter().filter_map(|profile| profile.uid()).collect();
+        let names: HashSet<String> = profiles.iter().map(|profile| key(profile)).collect();
+        self.memory.retain(|owner| uids.contains(owner));
+        self.backoff.retain(|name| names.contains(name));
+    }
+}
+
 /// Reconciles one profile, in bounded time, and counts it.
 pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Error> {
     let mut counted = context.metrics.reconcile_started();
@@ -79,7 +90,7 @@ async fn pipeline(profile: &PerformanceProfile, context: &Context) -> Result<Act
     let observed = reader.observe(profile, prometheus_rule_api).await?;
     let checked = validate(profile, &observed, &context.settings);
     let desired = build(&checked);
-    let applier = Applier {
+    let writer = Applier {
         client: context.client.clone(),
         memory: &context.memory,
         metrics: &context.metrics,
@@ -87,16 +98,22 @@ async fn pipeline(profile: &PerformanceProfile, context: &Context) -> Result<Act
         profile: &checked.name,
         owner_uid: profile.metadata.uid.as_deref().unwrap_or_default(),
     };
-    let applied = applier.apply(desired, &observed.live, &rules_name(&checked.name)).await;
+    let applied = writer.apply(desired, &observed.live, &rules_name(&checked.name)).await;
     let alerting = alerting(profile);
     let evaluation = evaluate(&checked, &alerting, &context.settings.slo, &snapshot, profile.status.as_ref());
     let facts = Facts { profile, checked: &checked, observed: &observed, applied: &applied.children, evaluation: &evaluation };
     let status = status::status(&facts, now);
     Publisher::new(context).publish(profile, status).await?;
-    if applied.errors.is_empty() { Ok(Action::requeue(resync())) } else { Err(Error::Children(applied.errors)) }
+    if applied.errors.is_empty() { Ok(Action::requeue(next_look(&observed.target))) } else { Err(Error::Children(applied.errors)) }
+}
+
+/// A `Deployment` or `StatefulSet` is watched; a kind that is not, or not served yet, is asked for again.
+fn next_look(target: &TargetState) -> Duration {
+    if matches!(target, TargetState::Found(_)) { resync() } else { resync() / 10 }
 }
 
 /// What to do after a failure: try again after a delay of the profile's own.
+#[expect(clippy::needless_pass_by_value, reason = "the signature is the controller's")]
 pub fn retry(guarded: Arc<Guarded>, error: &Error, context: Arc<Context>) -> Action {
     let delay = context.backoff.failed(&key(&guarded));
     tracing::warn!(profile = key(&guarded), %error, category = error.category().as_str(), retry_s = delay.as_secs(), "not reconciled");

@@ -105,8 +105,7 @@ fn target_found(facts: &Facts<'_>) -> Verdict {
 /// What one child's outcome says.
 fn child<T>(type_: &'static str, part: &Part<T>, outcome: &Outcome) -> Verdict {
     match (part, &outcome.why) {
-        (_, Some(why)) => Verdict::new(type_, Truth::False, why.reason, why.message.clone()),
-        (Part::Held(why), None) => Verdict::new(type_, Truth::False, why.reason, why.message.clone()),
+        (_, Some(why)) | (Part::Held(why), None) => Verdict::new(type_, Truth::False, why.reason, why.message.clone()),
         (Part::Unwanted(why), None) => Verdict::new(type_, Truth::True, why.reason, why.message.clone()),
         (Part::Wanted(_), None) => {
             let message = format!("{} {} is as declared", outcome.kind, outcome.name);

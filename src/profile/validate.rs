@@ -116,10 +116,10 @@ pub fn validate(profile: &PerformanceProfile, observed: &Observed, settings: &Se
     let blocked = blocked(profile, observed);
     let workload = workload(&spec.target_ref, &observed.target);
 
-    let autoscaler = part(&blocked, || autoscaler(&autoscaling, &workload, observed, &mut findings));
-    let disruption_budget = part(&blocked, || disruption_budget(&disruption, &workload, observed));
+    let autoscaler = part(blocked.as_ref(), || autoscaler(&autoscaling, &workload, observed, &mut findings));
+    let disruption_budget = part(blocked.as_ref(), || disruption_budget(&disruption, &workload, observed));
     let (sound, rules) = objectives::rules(profile, &autoscaling, observed, settings, &mut findings);
-    let rules = part(&blocked, || rules);
+    let rules = part(blocked.as_ref(), || rules);
 
     Profile {
         namespace: profile.namespace().unwrap_or_default(),
@@ -134,7 +134,7 @@ pub fn validate(profile: &PerformanceProfile, observed: &Observed, settings: &Se
     }
 }
 
-fn part<T>(blocked: &Option<Why>, otherwise: impl FnOnce() -> Part<T>) -> Part<T> {
+fn part<T>(blocked: Option<&Why>, otherwise: impl FnOnce() -> Part<T>) -> Part<T> {
     match blocked {
         Some(why) => Part::Held(why.clone()),
         None => otherwise(),

@@ -76,7 +76,7 @@ impl Evaluator {
         let mut samples = HashMap::new();
         let recorded = format!("{{__name__=~\"{}\"}}", slo::evaluate::RECORDED);
         snapshot::distribute(&prometheus.instant(&recorded).await?, &mut samples);
-        let times = prometheus.instant(&format!("timestamp({})", HEARTBEAT)).await?;
+        let times = prometheus.instant(&format!("timestamp({HEARTBEAT})")).await?;
         snapshot::distribute_times(&times, &mut samples);
         // Some that answer queries have no rules of their own, such as a Thanos querier without a ruler.
         let loaded = match prometheus.rule_groups(&[HEARTBEAT, WINDOW_HEARTBEAT]).await {

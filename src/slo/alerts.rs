@@ -195,7 +195,7 @@ impl Context<'_> {
         let left = self.series.select("plimsoll:budget_remaining:ratio");
         let until = format!("({left} > 0) * {} / {long}", self.objective.window.as_secs());
         draft.description = format!(
-            "Over the last {} and the last {} more than {} times the bad events happened that a target of {} % over {} allows. {} {{{{ with query `{until}` }}}}At this rate it is exhausted in {{{{ . | first | value | humanizeDuration }}}}.{{{{ end }}}}",
+            "Over the last {} and the last {} bad events came at more than {} times the rate at which the budget of a target of {} % lasts {}. {} {{{{ with query `{until}` }}}}At this rate it is exhausted in {{{{ . | first | value | humanizeDuration }}}}.{{{{ end }}}}",
             tier.long,
             tier.short,
             tier.factor,

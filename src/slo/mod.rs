@@ -161,4 +161,6 @@ impl Identity {
 }
 
 #[cfg(test)]
+mod oracle;
+#[cfg(test)]
 mod tests;

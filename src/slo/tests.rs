@@ -1,6 +1,6 @@
 use super::*;
 
-fn objective(window: &str, target: &str, indicator: Indicator) -> Objective {
+pub(super) fn objective(window: &str, target: &str, indicator: Indicator) -> Objective {
     Objective {
         identity: Identity { namespace: "shop".into(), profile: "checkout".into(), objective: "availability".into() },
         target: target.parse().unwrap(),
@@ -9,7 +9,7 @@ fn objective(window: &str, target: &str, indicator: Indicator) -> Objective {
     }
 }
 
-fn errors() -> Indicator {
+pub(super) fn errors() -> Indicator {
     Indicator::Ratio {
         bad: BadEvents::Errors(r#"http_requests_total{job="checkout",code=~"5.."}"#.parse().unwrap()),
         total: r#"http_requests_total{job="checkout"}"#.parse().unwrap(),

@@ -46,13 +46,6 @@
   verbs: [create, patch]
 {{- end }}
 
-{{- define "plimsoll.definitionRules" -}}
-- apiGroups: [apiextensions.k8s.io]
-  resources: [customresourcedefinitions]
-  resourceNames: [performanceprofiles.plimsoll.dev]
-  verbs: [get]
-{{- end }}
-
 {{/* A create cannot be bound to a name: the object has none yet when it is authorized. */}}
 {{- define "plimsoll.leaseRules" -}}
 - apiGroups: [coordination.k8s.io]

@@ -12,7 +12,7 @@ use super::Management;
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("self.labels.all(k, k.matches('^[a-zA-Z_][a-zA-Z0-9_]*$') && size(self.labels[k]) <= 256)").message("labels are Prometheus labels: names of letters, digits and underscores, values of at most 256 characters"),
-    validation = Rule::new("self.labels.all(k, !(k in ['alertname', 'namespace', 'profile', 'objective', 'severity', 'tier']))").message("labels must not name alertname, namespace, profile, objective, severity or tier: the operator sets these"),
+    validation = Rule::new("self.labels.all(k, !(k in ['alertname', 'namespace', 'profile', 'objective', 'severity', 'tier', 'long_window', 'short_window']) && !k.startsWith('__'))").message("labels must not name alertname, namespace, profile, objective, severity, tier, long_window or short_window, which the operator sets, nor begin with __, which Prometheus keeps for itself"),
     validation = Rule::new("self.annotations.all(k, k.matches('^[a-zA-Z_][a-zA-Z0-9_]*$') && size(self.annotations[k]) <= 2048)").message("annotations have names of letters, digits and underscores, and values of at most 2048 characters")
 )]
 pub struct Alerting {
@@ -81,7 +81,10 @@ pub struct Severity {
 /// The object that holds the rules.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.labels.all(k, !k.startsWith('plimsoll.dev/') && k != 'app.kubernetes.io/managed-by' && size(k) <= 317)").message("labels must not name plimsoll.dev/… or app.kubernetes.io/managed-by: the operator sets these"))]
+#[x_kube(
+    validation = Rule::new("self.labels.all(k, !k.startsWith('plimsoll.dev/') && k != 'app.kubernetes.io/managed-by')").message("labels must not name plimsoll.dev/… or app.kubernetes.io/managed-by: the operator sets these"),
+    validation = Rule::new("self.labels.all(k, size(k) <= 317 && k.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$') && self.labels[k].matches('^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$'))").message("labels are Kubernetes labels: letters, digits, dashes, underscores and dots, like release: kube-prometheus-stack")
+)]
 pub struct RuleObject {
     /// Labels on the PrometheusRule, so that the `ruleSelector` of the installation's Prometheus picks it, like
     /// `release: kube-prometheus-stack`. They are added to those that the operator was started with. Default: none.

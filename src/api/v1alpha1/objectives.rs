@@ -24,7 +24,7 @@ pub struct Objective {
 
     /// Rolling window in whole days, from 1d to 90d. Default: `30d`.
     #[serde(default = "default_window")]
-    #[x_kube(validation = Rule::new("self.matches('^([1-9]|[1-8][0-9]|90)d$') || self.matches('^([1-9]|1[0-2])w$')").message("window is a whole number of days from 1d to 90d, or of weeks up to 12w"))]
+    #[x_kube(validation = Rule::new("self.matches('^([1-9]|[1-8][0-9]|90)d$') || self.matches('^([1-9]|1[0-2])w$')").message("window is a whole number of days from 1d to 90d, or of weeks from 1w to 12w, like 30d"))]
     pub window: Duration,
 
     /// How events are counted, and which of them are bad.
@@ -82,7 +82,7 @@ pub struct Latency {
     pub selector: String,
 
     /// Longest time that a good event takes, from 1ms to 1h. It must be the upper bound of one of the histogram's buckets.
-    #[x_kube(validation = Rule::new("!self.matches('[wd]') && !self.matches('^0')").message("threshold is a time from 1ms to 1h, like 200ms"))]
+    #[x_kube(validation = Rule::new("size(self) > 1 && self.matches('^([0-9]{1,2}h)?([0-9]{1,4}m)?([0-9]{1,5}s)?([0-9]{1,7}ms)?$') && duration(self) >= duration('1ms') && duration(self) <= duration('1h')").message("threshold is a time from 1ms to 1h in whole h, m, s and ms, like 200ms or 1s500ms"))]
     pub threshold: Duration,
 }
 

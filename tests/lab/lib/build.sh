@@ -1,7 +1,9 @@
 # shellcheck shell=bash
 # The system packages, and the binaries. A Go binary says itself of which module version it is: no stamp files.
 
-PACKAGES=(buildah ca-certificates containernetworking-plugins curl iproute2 mmdebstrap nftables openssl procps python3 runc)
+# gcc and the C library's headers are for Rust's linker and aws-lc; jq and lua for the tests of charts and docs.
+PACKAGES=(buildah ca-certificates containernetworking-plugins curl gcc git iproute2 jq libc6-dev lua5.4 make mmdebstrap nftables
+  openssl procps python3 runc)
 
 lists_are_fresh() {
   compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null && [ -n "$(find /var/lib/apt/lists -maxdepth 1 -mmin -1440 -print -quit)" ]

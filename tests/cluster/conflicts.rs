@@ -1,0 +1,202 @@
+//! Objects of others: never taken over, never fought with.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Cluster, Launch, Operator, Proxy, deployment, essence, eventually, objective, profile, profile_with};
+
+/// Longest time until the operator sees that something that it does not watch has gone.
+const UNWATCHED: Duration = Duration::from_secs(45);
+
+fn foreign_autoscaler(name: &str, target: &str) -> String {
+    format!(
+        "
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {{name: {name}, labels: {{team: other}}}}
+spec:
+  scaleTargetRef: {{apiVersion: apps/v1, kind: Deployment, name: {target}}}
+  maxReplicas: 2
+"
+    )
+}
+
+fn foreign_budget(name: &str, app: &str) -> String {
+    format!(
+        "
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {{name: {name}, labels: {{team: other}}}}
+spec:
+  minAvailable: 1
+  selector: {{matchLabels: {{app: {app}}}}}
+"
+    )
+}
+
+/// The object is what it was, to the last byte but for what controllers write.
+async fn assert_untouched(cluster: &Cluster, before: &Value) {
+    let text = |pointer: &str| before.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let now = cluster.expect(&text("/kind"), &text("/metadata/name")).await;
+    assert_eq!(essence(&now), essence(before));
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: make test-cluster"]
+async fn foreign_objects_of_the_same_name_are_refused_and_replaced_when_they_go() {
+    let cluster = Cluster::new().await;
+    let _operator = Operator::start(&cluster).await;
+    cluster.apply_yaml(&deployment("web", 3)).await;
+    // The targets are other ones, so that nothing but the name is in the way.
+    let autoscaler = cluster.apply_yaml(&foreign_autoscaler("web", "unrelated")).await;
+    let budget = cluster.apply_yaml(&foreign_budget("web", "unrelated")).await;
+    cluster.apply_yaml(&profile("web")).await;
+
+    for (type_, kind) in [("AutoscalingReady", "HorizontalPodAutoscaler"), ("DisruptionReady", "PodDisruptionBudget")] {
+        let message = cluster.wait_for_condition("web", type_, "False", "ForeignObject").await;
+        assert!(message.contains(&format!("{kind} web exists")) && message.contains("delete or rename it"), "{message}");
+    }
+    cluster.wait_for_condition("web", "Ready", "False", "ForeignObject").await;
+    cluster.wait_for_event("web", "ForeignObject").await;
+    let states = cluster.expect("PerformanceProfile", "web").await["status"]["children"].clone();
+    assert_eq!(states[0]["state"], "Refused");
+    assert_eq!(states[1]["state"], "Refused");
+    assert_untouched(&cluster, &autoscaler).await;
+    assert_untouched(&cluster, &budget).await;
+
+    cluster.delete("HorizontalPodAutoscaler", "web").await;
+    cluster.wait_for_condition("web", "AutoscalingReady", "True", "AsDeclared").await;
+    assert_eq!(cluster.expect("HorizontalPodAutoscaler", "web").await["spec"]["maxReplicas"], 10);
+    assert_untouched(&cluster, &budget).await;
+    cluster.delete("PodDisruptionBudget", "web").await;
+    cluster.wait_for_condition("web", "Ready", "True", "AsDeclared").await;
+    assert_eq!(cluster.expect("PodDisruptionBudget", "web").await["spec"]["maxUnavailable"], 1);
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: make test-cluster"]
+async fn foreign_rule_objects_are_refused_and_replaced_when_they_go() {
+    let cluster = Cluster::new().await;
+    let proxy = Proxy::start().await;
+    let _hidden = crate::rules::without_rule_api(&proxy);
+    let _bare = Launch::new(&cluster).through(&proxy).start().await;
+    let map = cluster.apply_yaml("{apiVersion: v1, kind: ConfigMap, metadata: {name: web-slo}, data: {mine: 'yes'}}").await;
+    cluster.apply_yaml(&deployment("web", 3)).await;
+    cluster.apply_yaml(&profile_with("web", "web", &format!("objectives:\n{}", objective("availability")))).await;
+
+    let message = cluster.wait_for_condition("web", "RulesReady", "False", "ForeignObject").await;
+    assert!(message.contains("ConfigMap web-slo exists"), "{message}");
+    cluster.wait_for_condition("web", "AutoscalingReady", "True", "AsDeclared").await;
+    assert_untouched(&cluster, &map).await;
+
+    cluster.delete("ConfigMap", "web-slo").await;
+    cluster.wait_for_condition_within(UNWATCHED, "web", "RulesReady", "True", "AsDeclared").await;
+    assert!(cluster.expect("ConfigMap", "web-slo").await["data"]["rules.yaml"].is_string());
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: make test-cluster"]
+async fn a_second_autoscaler_of_the_target_is_not_fought_with() {
+    let cluster = Cluster::new().await;
+    let _operator = Operator::start(&cluster).await;
+    cluster.apply_yaml(&deployment("web", 3)).await;
+    let other = cluster.apply_yaml(&foreign_autoscaler("by-hand", "web")).await;
+    cluster.apply_yaml(&profile("web")).await;
+
+    let message = cluster.wait_for_condition("web", "AutoscalingReady", "False", "SecondAutoscaler").await;
+    assert!(message.contains("by-hand") && message.contains("autoscaling.mode: Disabled"), "{message}");
+    cluster.wait_for_condition("web", "DisruptionReady", "True", "AsDeclared").await;
+    assert_eq!(cluster.get("HorizontalPodAutoscaler", "web").await, None);
+    assert_untouched(&cluster, &other).await;
+
+    cluster.delete("HorizontalPodAutoscaler", "by-hand").await;
+    cluster.wait_for_condition("web", "AutoscalingReady", "True", "AsDeclared").await;
+    let ours = cluster.expect("HorizontalPodAutoscaler", "web").await;
+
+    // One that comes later takes nothing away: to remove ours would be to scale on its word alone.
+    let later = cluster.apply_yaml(&foreign_autoscaler("later", "web")).await;
+    cluster.wait_for_condition("web", "AutoscalingReady", "False", "SecondAutoscaler").await;
+    assert_untouched(&cluster, &ours).await;
+    assert_untouched(&cluster, &later).await;
+    let children = cluster.expect("PerformanceProfile", "web").await["status"]["children"].clone();
+    assert_eq!(children[0]["state"], "Held", "{children}");
+    cluster.delete("HorizontalPodAutoscaler", "later").await;
+    cluster.wait_for_condition("web", "AutoscalingReady", "True", "AsDeclared").await;
+    assert_untouched(&cluster, &ours).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: make test-cluster"]
+async fn a_second_disruption_budget_of_the_pods_is_not_doubled() {
+    let cluster = Cluster::new().await;
+    let _operator = Operator::start(&cluster).await;
+    cluster.apply_yaml(&deployment("web", 3)).await;
+    let other = cluster.apply_yaml(&foreign_budget("by-hand", "web")).await;
+    cluster.apply_yaml(&profile("web")).await;
+
+    let message = cluster.wait_for_condition("web", "DisruptionReady", "False", "SecondDisruptionBudget").await;
+    assert!(message.contains("by-hand") && message.contains("disruption.mode: Disabled"), "{message}");
+    cluster.wait_for_condition("web", "AutoscalingReady", "True", "AsDeclared").await;
+    assert_eq!(cluster.get("PodDisruptionBudget", "web").await, None);
+    assert_untouched(&cluster, &other).await;
+    cluster.delete("PodDisruptionBudget", "by-hand").await;
+    cluster.wait_for_condition("web", "DisruptionReady", "True", "AsDeclared").await;
+    cluster.wait_for("PodDisruptionBudget", "web").await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: make test-cluster"]
+async fn of_two_profiles_for_one_target_the_older_is_carried_out() {
+    let cluster = Cluster::new().await;
+    let _operator = Operator::start(&cluster).await;
+    cluster.apply_yaml(&deployment("web", 3)).await;
+    let older = cluster.apply_yaml(&profile_with("zulu", "web", "")).await;
+    cluster.wait_for_condition("zulu", "Ready", "True", "AsDeclared").await;
+    let autoscaler = cluster.expect("HorizontalPodAutoscaler", "zulu").await;
+    let budget = cluster.expect("PodDisruptionBudget", "zulu").await;
+    // Times of creation are whole seconds; the name must not decide here.
+    eventually("a second has passed", Duration::from_secs(5), async || {
+        let made = cluster.apply_yaml("{apiVersion: v1, kind: ConfigMap, metadata: {name: clock}}").await;
+        cluster.delete("ConfigMap", "clock").await;
+        let later = made["metadata"]["creationTimestamp"] != older["metadata"]["creationTimestamp"];
+        if later { Ok(()) } else { Err(made["metadata"]["creationTimestamp"].to_string()) }
+    })
+    .await;
+    cluster.apply_yaml(&profile_with("alpha", "web", &format!("objectives:\n{}", objective("availability")))).await;
+
+    let message = cluster.wait_for_condition("alpha", "TargetFound", "False", "TargetClaimed").await;
+    assert!(message.contains("the older profile zulu has the same targetRef"), "{message}");
+    cluster.wait_for_condition("alpha", "Ready", "False", "TargetClaimed").await;
+    for (kind, name) in [("HorizontalPodAutoscaler", "alpha"), ("PodDisruptionBudget", "alpha"), ("PrometheusRule", "alpha-slo"), ("ConfigMap", "alpha-slo")] {
+        assert_eq!(cluster.get(kind, name).await, None);
+    }
+    cluster.wait_for_condition("zulu", "Ready", "True", "AsDeclared").await;
+    assert_untouched(&cluster, &autoscaler).await;
+    assert_untouched(&cluster, &budget).await;
+
+    cluster.delete("PerformanceProfile", "zulu").await;
+    cluster.wait_for_condition("alpha", "Ready", "True", "AsDeclared").await;
+    cluster.wait_for("HorizontalPodAutoscaler", "alpha").await;
+    cluster.wait_for("PodDisruptionBudget", "alpha").await;
+    cluster.wait_for_absence("HorizontalPodAutoscaler", "zulu", crate::harness::PATIENCE).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: make test-cluster"]
+async fn fields_of_others_in_our_objects_are_left_alone() {
+    let cluster = Cluster::new().await;
+    let _operator = Operator::start(&cluster).await;
+    cluster.apply_yaml(&deployment("web", 3)).await;
+    cluster.apply_yaml(&profile("web")).await;
+    cluster.wait_for_condition("web", "Ready", "True", "AsDeclared").await;
+    cluster.edit("HorizontalPodAutoscaler", "web", json!({"metadata": {"annotations": {"cost-centre": "7"}}})).await;
+    cluster.edit("HorizontalPodAutoscaler", "web", json!({"spec": {"maxReplicas": 50}})).await;
+    eventually("the edit is taken back", crate::harness::PATIENCE, async || {
+        let autoscaler = cluster.expect("HorizontalPodAutoscaler", "web").await;
+        if autoscaler["spec"]["maxReplicas"] == 10 { Ok(()) } else { Err(autoscaler.to_string()) }
+    })
+    .await;
+    let autoscaler = cluster.expect("HorizontalPodAutoscaler", "web").await;
+    assert_eq!(autoscaler["metadata"]["annotations"], json!({"cost-centre": "7"}));
+}

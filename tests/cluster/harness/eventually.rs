@@ -1,0 +1,21 @@
+//! Waiting with a reason.
+
+use std::time::{Duration, Instant};
+
+/// How long a test waits for something that takes well under a second: the machine may be busy.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Time between two looks.
+const BETWEEN: Duration = Duration::from_millis(25);
+
+/// Looks again and again until there is a value; fails with what was seen last.
+pub async fn eventually<T>(what: &str, within: Duration, mut look: impl AsyncFnMut() -> Result<T, String>) -> T {
+    let started = Instant::now();
+    loop {
+        match look().await {
+            Ok(value) => return value,
+            Err(seen) => assert!(started.elapsed() < within, "not within {within:?}: {what}; seen last: {seen}"),
+        }
+        tokio::time::sleep(BETWEEN).await;
+    }
+}

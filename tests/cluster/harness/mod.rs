@@ -1,0 +1,16 @@
+//! What the tests are written with: a namespace, an operator process, a faulty way to the API server, a Prometheus that
+//! says what it is told to say.
+
+mod cluster;
+mod eventually;
+mod fixtures;
+mod operator;
+mod prometheus;
+mod proxy;
+
+pub use cluster::{Cluster, Condition, essence};
+pub use eventually::{PATIENCE, eventually};
+pub use fixtures::{deployment, objective, profile, profile_with};
+pub use operator::{Launch, Operator};
+pub use prometheus::{Numbers, Prometheus};
+pub use proxy::{Action, Fault, Proxy, Request};

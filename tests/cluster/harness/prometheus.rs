@@ -1,0 +1,223 @@
+//! A Prometheus that says what it is told to say. For faults only: that the rules are right is for a real one to show.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::{StatusCode, header};
+use serde_json::{Value, json};
+
+/// What is recorded of one objective.
+#[derive(Debug, Clone)]
+pub struct Numbers {
+    /// Share of the budget that is left.
+    pub remaining: String,
+    /// How long ago the rules were evaluated last.
+    pub age: Duration,
+}
+
+impl Numbers {
+    /// Fresh numbers.
+    pub fn fresh(remaining: &str) -> Self {
+        Self { remaining: remaining.to_owned(), age: Duration::ZERO }
+    }
+}
+
+/// How it behaves.
+#[derive(Debug, Clone, Default)]
+enum Mode {
+    #[default]
+    Well,
+    Hanging,
+    Answering(u16, &'static str, &'static str),
+}
+
+#[derive(Default)]
+struct Content {
+    mode: Mode,
+    objectives: BTreeMap<[String; 3], Numbers>,
+    /// Groups that are loaded, with the error of their rules.
+    loaded: BTreeMap<[String; 3], Option<String>>,
+    asked: u32,
+}
+
+type Shared = Arc<Mutex<Content>>;
+
+/// The server; it serves as long as it is held.
+pub struct Prometheus {
+    address: SocketAddr,
+    content: Shared,
+    server: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl Prometheus {
+    pub async fn start() -> Self {
+        let mut prometheus = Self { address: SocketAddr::from(([127, 0, 0, 1], 0)), content: Arc::default(), server: None };
+        prometheus.up().await;
+        prometheus
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Nobody listens any more.
+    pub fn down(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.abort();
+        }
+    }
+
+    /// Listens again, at the same address.
+    pub async fn up(&mut self) {
+        let listener = super::eventually("the port is free", super::PATIENCE, async || {
+            tokio::net::TcpListener::bind(self.address).await.map_err(|error| error.to_string())
+        })
+        .await;
+        self.address = listener.local_addr().expect("an address");
+        let router = Router::new().fallback(answer).with_state(Arc::clone(&self.content));
+        self.server = Some(tokio::spawn(async move { axum::serve(listener, router).await.expect("a server") }));
+    }
+
+    /// Answers as a Prometheus does.
+    pub fn well(&self) {
+        self.content.lock().unwrap().mode = Mode::Well;
+    }
+
+    /// Takes requests and never answers.
+    pub fn hang(&self) {
+        self.content.lock().unwrap().mode = Mode::Hanging;
+    }
+
+    /// Answers everything with this.
+    pub fn answer_everything(&self, code: u16, content_type: &'static str, body: &'static str) {
+        self.content.lock().unwrap().mode = Mode::Answering(code, content_type, body);
+    }
+
+    /// Sets what is recorded of one objective.
+    pub fn record(&self, namespace: &str, profile: &str, objective: &str, numbers: Numbers) {
+        self.content.lock().unwrap().objectives.insert(key(namespace, profile, objective), numbers);
+    }
+
+    /// Nothing is recorded of this objective any more.
+    pub fn forget(&self, namespace: &str, profile: &str, objective: &str) {
+        self.content.lock().unwrap().objectives.remove(&key(namespace, profile, objective));
+    }
+
+    /// The rules of an objective are loaded, and fail where an error is given.
+    pub fn load(&self, namespace: &str, profile: &str, objective: &str, error: Option<&str>) {
+        self.content.lock().unwrap().loaded.insert(key(namespace, profile, objective), error.map(str::to_owned));
+    }
+
+    /// Waits until it was asked again, and again: the answer to the first may have been on its way already.
+    pub async fn wait_until_asked(&self) {
+        let before = self.content.lock().unwrap().asked;
+        super::eventually("Prometheus is asked", super::PATIENCE, async || {
+            let asked = self.content.lock().unwrap().asked;
+            if asked >= before + 6 { Ok(()) } else { Err(format!("{} requests", asked - before)) }
+        })
+        .await;
+    }
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        self.down();
+    }
+}
+
+fn key(namespace: &str, profile: &str, objective: &str) -> [String; 3] {
+    [namespace, profile, objective].map(str::to_owned)
+}
+
+async fn answer(State(content): State<Shared>, request: axum::extract::Request) -> Response {
+    let path = request.uri().path().to_owned();
+    let query = axum::body::to_bytes(request.into_body(), 1 << 20).await.unwrap_or_default();
+    let mode = {
+        let mut content = content.lock().unwrap();
+        content.asked += 1;
+        content.mode.clone()
+    };
+    match mode {
+        Mode::Hanging => std::future::pending().await,
+        Mode::Answering(code, content_type, body) => {
+            let mut response = Response::new(Body::from(body));
+            *response.status_mut() = StatusCode::from_u16(code).expect("a status");
+            response.headers_mut().insert(header::CONTENT_TYPE, http::HeaderValue::from_static(content_type));
+            return response;
+        }
+        Mode::Well => {}
+    }
+    let content = content.lock().unwrap();
+    let data = if path == "/api/v1/rules" {
+        json!({"groups": rule_groups(&content)})
+    } else if String::from_utf8_lossy(&query).contains("timestamp") {
+        json!({"resultType": "vector", "result": times(&content)})
+    } else {
+        json!({"resultType": "vector", "result": recorded(&content)})
+    };
+    axum::Json(json!({"status": "success", "data": data})).into_response()
+}
+
+fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970").as_secs_f64()
+}
+
+fn labels([namespace, profile, objective]: &[String; 3]) -> Value {
+    json!({"namespace": namespace, "profile": profile, "objective": objective})
+}
+
+fn sample(labels: &[String; 3], name: Option<&str>, value: &str) -> Value {
+    let mut metric = self::labels(labels);
+    if let Some(name) = name {
+        metric["__name__"] = json!(name);
+    }
+    json!({"metric": metric, "value": [now(), value]})
+}
+
+fn recorded(content: &Content) -> Vec<Value> {
+    let series = |labels, numbers: &Numbers| {
+        let budget = ("plimsoll:budget_remaining:ratio", numbers.remaining.clone());
+        let others = [
+            ("plimsoll:bad:events", "100"),
+            ("plimsoll:total:events", "1000000"),
+            ("plimsoll:budget:events", "1000"),
+            ("plimsoll:objective:ratio", "0.9999"),
+            ("plimsoll:coverage:ratio", "0.5"),
+            ("plimsoll:burn_rate:1h", "0.1"),
+            ("plimsoll:burn_rate:5m", "0.1"),
+            ("plimsoll:bad:rate1h", "0.001"),
+        ];
+        let nan = budget.1 == "NaN";
+        let others = others.map(|(name, value)| (name, if nan { "NaN" } else { value }.to_owned()));
+        [budget].into_iter().chain(others).map(move |(name, value)| sample(labels, Some(name), &value))
+    };
+    content.objectives.iter().flat_map(|(labels, numbers)| series(labels, numbers)).collect()
+}
+
+fn times(content: &Content) -> Vec<Value> {
+    let time = |numbers: &Numbers| (now() - numbers.age.as_secs_f64()).to_string();
+    content.objectives.iter().map(|(labels, numbers)| sample(labels, None, &time(numbers))).collect()
+}
+
+fn rule_groups(content: &Content) -> Vec<Value> {
+    let group = |key: &[String; 3], suffix: &str, error: &Option<String>| {
+        let [namespace, profile, objective] = key;
+        let health = if error.is_some() { "err" } else { "ok" };
+        json!({
+            "name": format!("plimsoll.{namespace}.{profile}.{objective}{suffix}"),
+            "file": "rules.yaml", "interval": 30,
+            "rules": [{"type": "recording", "name": "plimsoll:total:rate5m", "query": "vector(1)", "labels": labels(key), "health": health, "lastError": error}],
+        })
+    };
+    content.loaded.iter().flat_map(|(key, error)| [group(key, "", error), group(key, ":window", error)]).collect()
+}

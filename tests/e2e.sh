@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# The demo with assertions, on the lab: real pods, real autoscaler, real Prometheus, the operator from its image and chart.
+# The demo itself fails when a scene does not come true; here follows what it leaves out.
+#
+#   tests/e2e.sh        leaves the cluster as it was; needs `make lab image`
+set -euo pipefail
+cd "$(dirname "$0")/.."
+eval "$(tests/lab/lab env)"
+passed=0
+ok() { passed=$((passed + 1)); printf 'ok  %s\n' "$*"; }
+die() {
+  printf 'FAILED  %s\n' "$*" >&2
+  kubectl -n demo get performanceprofiles.plimsoll.dev,hpa,pods -o wide >&2 || true
+  kubectl -n demo get performanceprofiles.plimsoll.dev auth -o yaml >&2 || true
+  kubectl -n plimsoll-system logs -l app.kubernetes.io/name=plimsoll --tail=40 --prefix >&2 || true
+  exit 1
+}
+await() { # SECONDS WHAT COMMAND…
+  local until=$((SECONDS + $1)) what=$2; shift 2
+  until "$@" >/dev/null 2>&1; do ((SECONDS < until)) || die "$what"; sleep 0.5; done
+  ok "$what"
+}
+expect() { local what=$1; shift; "$@" >/dev/null 2>&1 || die "$what"; ok "$what"; }
+jsonpath() { kubectl -n demo get "$1" "$2" -o "jsonpath=$3"; }
+condition() { [ "$(jsonpath performanceprofiles.plimsoll.dev auth "{.status.conditions[?(@.type==\"$1\")].status}")" = "$2" ]; }
+metric() { # POD NAME: the value of the operator's own metric
+  kubectl get --raw "/api/v1/namespaces/plimsoll-system/pods/$1:8080/proxy/metrics" | awk -v name="$2" '$1 == name { print $2 }'
+}
+operators() { kubectl -n plimsoll-system get pods -l app.kubernetes.io/name=plimsoll --field-selector status.phase=Running -o 'jsonpath={.items[*].metadata.name}'; }
+leaders() { local pod; for pod in $(operators); do [ "$(metric "$pod" plimsoll_leader)" != 1 ] || echo "$pod"; done; }
+one_leader() { [ "$(leaders | wc -w)" = 1 ]; }
+another_leader() { one_leader && [ "$(leaders)" != "$1" ]; }
+uid() { jsonpath "$1" "$2" '{.metadata.uid}'; }
+replicas() { jsonpath deployment auth '{.spec.replicas}'; }
+
+cleanup() {
+  kubectl delete namespace demo --ignore-not-found --wait=false >/dev/null 2>&1 || true
+  helm uninstall plimsoll --namespace plimsoll-system --ignore-not-found >/dev/null 2>&1 || true
+}
+trap cleanup EXIT
+
+examples/demo/demo up
+took=$SECONDS
+ok "every scene of the demo"
+
+expect "the budget is in the resource" test -n "$(jsonpath performanceprofiles.plimsoll.dev auth '{.status.worst.budgetRemaining}')"
+expect "the rules are loaded" condition RulesLoaded True
+expect "two operators run, none has restarted" test "$(kubectl -n plimsoll-system get pods -l app.kubernetes.io/name=plimsoll -o 'jsonpath={.items[*].status.containerStatuses[0].restartCount}')" = "0 0"
+expect "one of them leads" one_leader
+expect "the Deployment's replicas are the autoscaler's alone" bash -c \
+  "! kubectl -n demo get deployment auth -o json --show-managed-fields | jq -e '.metadata.managedFields[] | select(.manager == \"plimsoll\")'"
+
+# The leader goes; the other takes over, and nothing is made anew.
+before=$(uid hpa auth) leader=$(leaders)
+kubectl -n plimsoll-system delete pod "$leader" --wait=false >/dev/null
+await 40 "another operator leads" another_leader "$leader"
+expect "the autoscaler is the same object" test "$(uid hpa auth)" = "$before"
+kubectl -n demo delete pdb auth >/dev/null
+await 10 "the new leader repairs what is deleted" kubectl -n demo get pdb auth
+
+# Prometheus goes: nothing scales, the numbers stay, the state is unknown; then it comes back.
+await 60 "samples arrive" condition MetricsAvailable True
+pods=$(replicas) budget=$(jsonpath performanceprofiles.plimsoll.dev auth '{.status.objectives[0].budget.totalEvents}')
+kubectl -n monitoring patch prometheus lab --type merge -p '{"spec": {"replicas": 0}}' >/dev/null
+await 90 "the operator says that Prometheus is gone" condition MetricsAvailable False
+expect "the service keeps its pods ($pods)" test "$(replicas)" -ge 3
+expect "the numbers stay ($budget events)" test -n "$(jsonpath performanceprofiles.plimsoll.dev auth '{.status.objectives[0].budget.totalEvents}')"
+expect "their state is unknown" test "$(jsonpath performanceprofiles.plimsoll.dev auth '{.status.objectives[0].state}')" = Unknown
+kubectl -n monitoring patch prometheus lab --type merge -p '{"spec": {"replicas": 1}}' >/dev/null
+await 120 "Prometheus is back" condition MetricsAvailable True
+
+# The operator goes: the service still scales and keeps its alerts.
+helm uninstall plimsoll --namespace plimsoll-system --wait >/dev/null
+for child in hpa/auth pdb/auth prometheusrule/auth-slo; do
+  expect "$child outlives the operator" kubectl -n demo get "$child"
+done
+kubectl -n demo delete performanceprofiles.plimsoll.dev auth >/dev/null
+gone() { ! kubectl -n demo get hpa auth && ! kubectl -n demo get pdb auth && ! kubectl -n demo get prometheusrule auth-slo; }
+await 30 "with the profile its children go, without an operator" gone
+printf '%d passed, 0 failed\n(the demo took %d s)\n' "$passed" "$took"

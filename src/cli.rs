@@ -95,11 +95,11 @@ pub struct RunArgs {
 #[derive(Debug, Args)]
 pub struct RuleArgs {
     /// Interval of the rules, and of the evaluation of the objectives
-    #[arg(long, env = "PLIMSOLL_EVALUATION_INTERVAL", value_name = "DURATION", default_value = "30s", value_parser = interval)]
+    #[arg(long, env = "PLIMSOLL_EVALUATION_INTERVAL", value_name = "DURATION", default_value = "30s", value_parser = evaluation_interval)]
     pub evaluation_interval: Duration,
 
     /// Interval at which Prometheus scrapes the services: windows of alerts are never shorter than four of these
-    #[arg(long, env = "PLIMSOLL_SCRAPE_INTERVAL", value_name = "DURATION", default_value = "30s", value_parser = interval)]
+    #[arg(long, env = "PLIMSOLL_SCRAPE_INTERVAL", value_name = "DURATION", default_value = "30s", value_parser = scrape_interval)]
     pub scrape_interval: Duration,
 
     /// Label on every PrometheusRule, for the ruleSelector of the installation's Prometheus; may be repeated
@@ -155,9 +155,23 @@ fn pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
-fn interval(text: &str) -> Result<Duration, String> {
-    let duration: Duration = text.parse().map_err(|error: crate::api::DurationError| error.to_string())?;
-    if (1_000..=300_000).contains(&duration.as_millis()) { Ok(duration) } else { Err("it must be from 1s to 5m".to_owned()) }
+/// Above two minutes a recorded series would be stale, after Prometheus' five, before the rules that read it run twice.
+fn evaluation_interval(text: &str) -> Result<Duration, String> {
+    interval(text, "2m")
+}
+
+fn scrape_interval(text: &str) -> Result<Duration, String> {
+    interval(text, "5m")
+}
+
+fn interval(text: &str, longest: &str) -> Result<Duration, String> {
+    let read = |text: &str| text.parse::<Duration>().map_err(|error| error.to_string());
+    let duration = read(text)?;
+    if duration >= Duration::from_secs(1) && duration <= read(longest)? {
+        Ok(duration)
+    } else {
+        Err(format!("it must be from 1s to {longest}"))
+    }
 }
 
 #[cfg(test)]
@@ -184,6 +198,7 @@ mod tests {
     fn intervals_are_bounded() {
         for bad in ["0s", "500ms", "6m", "x"] {
             assert!(Cli::try_parse_from(["plimsoll", "check", "f", "--scrape-interval", bad]).is_err(), "{bad}");
+            assert!(Cli::try_parse_from(["plimsoll", "check", "f", "--evaluation-interval", bad]).is_err(), "{bad}");
         }
     }
 }

@@ -72,17 +72,15 @@ pub fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
 /// The target of a profile as the manifests give it. Where it is not among them it is assumed to exist, with the selector
 /// that Kubernetes recommends.
 pub fn target(target: &TargetRef, namespace: &str, manifests: &[Manifest]) -> (TargetState, bool) {
+    let or_default = |namespace: &str| if namespace.is_empty() { "default".to_owned() } else { namespace.to_owned() };
     let found = manifests.iter().map(|manifest| &manifest.document.value).find(|value| {
         text(value, "/kind") == target.kind
             && text(value, "/metadata/name") == target.name
-            && matches!(text(value, "/metadata/namespace"), "" | "default") == matches!(namespace, "" | "default")
-            && (text(value, "/metadata/namespace").is_empty() || text(value, "/metadata/namespace") == namespace)
+            && or_default(text(value, "/metadata/namespace")) == or_default(namespace)
     });
     let selector = found.and_then(|value| value.pointer("/spec/selector")).cloned();
     let assumed = serde_json::json!({"matchLabels": {"app.kubernetes.io/name": target.name}});
-    let workload = Workload {
-        selector: serde_json::from_value(selector.unwrap_or(assumed)).ok(),
-        ..Workload::default()
-    };
+    let workload =
+        Workload { selector: serde_json::from_value(selector.unwrap_or(assumed)).ok(), ..Workload::default() };
     (TargetState::Found(workload), found.is_some())
 }

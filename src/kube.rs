@@ -7,7 +7,7 @@ mod prometheus_rule;
 mod served;
 
 pub use apply::{AppliedMemory, Change, is_owned_by};
-pub use error::{Category, categorize, message};
+pub use error::{Category, categorize, message, no_answer};
 pub use lease::{Candidate, LeaseLost};
 pub use prometheus_rule::{PrometheusRule, PrometheusRuleSpec};
 pub use served::api_served;

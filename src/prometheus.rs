@@ -8,4 +8,4 @@ mod snapshot;
 pub use client::{Client, ClientError, ClientOptions};
 pub use evaluator::{Evaluator, News};
 pub use selectors::{RuleSelector, missing_labels};
-pub use snapshot::{Answer, Given, GroupState, Loaded, Snapshot, shown_burn};
+pub use snapshot::{Answer, Given, GroupState, Loaded, Snapshot, age, longest_age, shown_burn};

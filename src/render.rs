@@ -16,6 +16,9 @@ use crate::{
     yaml::{self, YamlError},
 };
 
+/// Where kubectl puts what names no namespace.
+const DEFAULT_NAMESPACE: &str = "default";
+
 /// Why nothing is rendered.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
@@ -66,8 +69,16 @@ pub fn render(files: &[PathBuf], rule_file: bool, settings: &Settings) -> Result
     let mut groups = Vec::new();
     for manifest in manifests.iter().filter(|manifest| is_profile(manifest)) {
         // Checked above: what cannot be read is a finding.
-        let Ok(profile) = decode(manifest) else { continue };
-        let namespace = profile.metadata.namespace.clone().unwrap_or_default();
+        let Ok(mut profile) = decode(manifest) else { continue };
+        let namespace = profile.metadata.namespace.clone().unwrap_or_else(|| {
+            let name = profile.metadata.name.clone().unwrap_or_default();
+            notes.push(format!(
+                "{}: note: profile {name} names no namespace, which is in the labels of its rules: {DEFAULT_NAMESPACE} is taken",
+                manifest.file.display()
+            ));
+            DEFAULT_NAMESPACE.to_owned()
+        });
+        profile.metadata.namespace = Some(namespace.clone());
         let (_, found) = input::target(&profile.spec.target_ref, &namespace, &manifests);
         let checked = validate(&profile, &assumed(&profile, &manifests), settings);
         if !found && matches!(checked.disruption_budget, Part::Wanted(_)) && !rule_file {
@@ -88,7 +99,8 @@ pub fn render(files: &[PathBuf], rule_file: bool, settings: &Settings) -> Result
     let text = if rule_file {
         rule_file_text(&groups)?
     } else {
-        let texts = documents.into_iter().flatten().map(|value| yaml::to_string(&value)).collect::<Result<Vec<_>, _>>()?;
+        let texts =
+            documents.into_iter().flatten().map(|value| yaml::to_string(&value)).collect::<Result<Vec<_>, _>>()?;
         texts.join("---\n")
     };
     Ok(Rendered { text, notes })

@@ -29,6 +29,9 @@ const API_POLL: Duration = Duration::from_secs(5);
 /// Longest wait for reconciles that are under way: less than a lease lasts without a renewal.
 const LAST_RECONCILES: Duration = Duration::from_secs(10);
 
+/// What readiness calls the definition of the resource.
+const DEFINITION: &str = "definition";
+
 /// Why the operator stops by itself.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -69,6 +72,7 @@ pub async fn run(args: RunArgs, log_level: LogLevel) -> Result<(), RunError> {
     let collector = WorkloadCollector::default();
     metrics.register_collector(collector.clone());
     let readiness = Readiness::default();
+    readiness.wait_for(DEFINITION, "the API server has not answered yet");
 
     // The server outlives the controllers: probes answer while the last reconciles end.
     let stop_server = CancellationToken::new();
@@ -76,7 +80,10 @@ pub async fn run(args: RunArgs, log_level: LogLevel) -> Result<(), RunError> {
     let server = tokio::spawn(http::serve(args.metrics_address, shared, stop_server.clone()));
 
     let work = async {
-        wait_for_definition(&client, &readiness, &stop).await;
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = wait_for_definition(&client, &readiness) => {}
+        }
         let Some(candidate) = elected(&args, &client, &default_namespace, &stop).await else { return Ok(()) };
         tracing::info!("leading");
         metrics.set_leader(true);
@@ -187,12 +194,18 @@ fn lead(
     };
     let (client, stop, tracker) = (client.clone(), stop.clone(), tasks.clone());
     tasks.spawn(async move {
-        // Known before the first reconcile: else each start would write rule files and take them back.
-        rule_api_sender.send_replace(rule_api(&client).await.unwrap_or(false));
-        for namespace in namespaces {
-            tracker.spawn(Controller::new(namespace, shared.clone()).run(stop.clone()));
+        let working = async {
+            // Known before the first reconcile: else each start would write rule files and take them back.
+            rule_api_sender.send_replace(known_rule_api(&client).await);
+            for namespace in namespaces {
+                tracker.spawn(Controller::new(namespace, shared.clone()).run(stop.clone()));
+            }
+            watch_rule_api(&client, rule_api_sender).await;
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = working => {}
         }
-        watch_rule_api(&client, rule_api_sender, &stop).await;
     });
 }
 
@@ -200,13 +213,21 @@ async fn rule_api(client: &Client) -> Result<bool, kube::Error> {
     api_served(client, "monitoring.coreos.com/v1", "prometheusrules").await
 }
 
-/// Tells when the API of the Prometheus Operator appears or goes. An answer that fails changes nothing.
-async fn watch_rule_api(client: &Client, served: watch::Sender<bool>, stop: &CancellationToken) {
+/// Asks until there is an answer: to take what is not known for absent would move all rules into files.
+async fn known_rule_api(client: &Client) -> bool {
     loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(API_POLL) => {}
+        match rule_api(client).await {
+            Ok(served) => return served,
+            Err(error) => tracing::warn!(error = message(&error), "cannot ask for the PrometheusRule API"),
         }
+        tokio::time::sleep(API_POLL).await;
+    }
+}
+
+/// Tells when the API of the Prometheus Operator appears or goes. An answer that fails changes nothing.
+async fn watch_rule_api(client: &Client, served: watch::Sender<bool>) {
+    loop {
+        tokio::time::sleep(API_POLL).await;
         match rule_api(client).await {
             Ok(now) => {
                 served.send_if_modified(|before| {
@@ -224,25 +245,21 @@ async fn watch_rule_api(client: &Client, served: watch::Sender<bool>, stop: &Can
 }
 
 /// A missing definition is waited for: to exit would not make it appear.
-async fn wait_for_definition(client: &Client, readiness: &Readiness, stop: &CancellationToken) {
-    const WHAT: &str = "definition";
+async fn wait_for_definition(client: &Client, readiness: &Readiness) {
     loop {
         match api_served(client, &format!("{GROUP}/v1alpha1"), "performanceprofiles").await {
-            Ok(true) => return readiness.found(WHAT),
+            Ok(true) => return readiness.found(DEFINITION),
             Ok(false) => {
                 let wanted = format!("the cluster has no CustomResourceDefinition performanceprofiles.{GROUP}: install the chart plimsoll-crds");
                 tracing::warn!("{wanted}");
-                readiness.wait_for(WHAT, wanted);
+                readiness.wait_for(DEFINITION, wanted);
             }
             Err(error) => {
                 tracing::warn!(error = message(&error), "the API server does not answer");
-                readiness.wait_for(WHAT, format!("the API server does not answer: {}", message(&error)));
+                readiness.wait_for(DEFINITION, format!("the API server does not answer: {}", message(&error)));
             }
         }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(API_POLL) => {}
-        }
+        tokio::time::sleep(API_POLL).await;
     }
 }
 

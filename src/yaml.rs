@@ -55,7 +55,8 @@ impl Document {
         let parts = items.into_iter().enumerate().map(|(index, value)| {
             let prefix = format!("{pointer}/{index}");
             let below = |(path, line): (&String, &usize)| Some((path.strip_prefix(&prefix)?.to_owned(), *line));
-            let lines = self.lines.iter().filter_map(below).filter(|(path, _)| path.is_empty() || path.starts_with('/'));
+            let lines =
+                self.lines.iter().filter_map(below).filter(|(path, _)| path.is_empty() || path.starts_with('/'));
             Self { value, lines: lines.collect() }
         });
         parts.collect()
@@ -70,8 +71,7 @@ pub fn to_string<T: Serialize>(value: &T) -> Result<String, YamlError> {
 
 /// Reads every document of a text; empty documents are left out.
 pub fn documents(text: &str) -> Result<Vec<Document>, YamlError> {
-    let values: Vec<Value> =
-        serde_saphyr::from_multiple(text).map_err(|error| YamlError::Read(error.to_string()))?;
+    let values: Vec<Value> = serde_saphyr::from_multiple(text).map_err(|error| YamlError::Read(error.to_string()))?;
     let mut lines = Vec::new();
     let mut walk = Walk { parser: Parser::new_from_str(text) };
     while let Some((event, line)) = walk.next()? {
@@ -100,8 +100,8 @@ impl<'a> Walk<'a> {
             match self.parser.next_event() {
                 None => return Ok(None),
                 Some(Err(error)) => return Err(YamlError::Read(error.to_string())),
-                // An anchor is announced before its node and is no node itself.
-                Some(Ok((Event::Anchor(..), _))) => {}
+                // Comments and the names of anchors are no nodes.
+                Some(Ok((Event::Anchor(..) | Event::Comment(..), _))) => {}
                 Some(Ok((event, span))) => return Ok(Some((event, span.start.line()))),
             }
         }
@@ -158,11 +158,12 @@ mod tests {
         let documents = documents(TEXT).unwrap();
         assert_eq!(documents.len(), 2);
         assert_eq!(documents[0].value, json!({"a": 1, "b": {"c": ["x", "z"], "d/e": [{"f": 2, "g": false}]}}));
-        for (pointer, line) in [("/a", 2), ("/b", 3), ("/b/c/1", 4), ("/b/d~1e", 5), ("/b/d~1e/0/g", 7), ("/b/zz/y", 3)] {
+        for (pointer, line) in [("/a", 2), ("/b", 3), ("/b/c/1", 4), ("/b/d~1e", 5), ("/b/d~1e/0/g", 8), ("/b/zz/y", 3)]
+        {
             assert_eq!(documents[0].line(pointer), line, "{pointer}");
         }
         assert_eq!(documents[1].value, json!({"h": 1}));
-        assert_eq!(documents[1].line("/h"), 10);
+        assert_eq!(documents[1].line("/h"), 12);
     }
 
     #[test]

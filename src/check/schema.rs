@@ -33,7 +33,8 @@ fn drop_nulls(value: &mut Value, schema: &Value) {
         Value::Object(map) => {
             let of = |name: &str| schema.pointer("/properties")?.get(name);
             map.retain(|name, child| {
-                let absent = |field: &Value| field.get("nullable") == Some(&json!(true)) || field.get("default").is_some();
+                let absent =
+                    |field: &Value| field.get("nullable") == Some(&json!(true)) || field.get("default").is_some();
                 !(child.is_null() && of(name).is_some_and(absent))
             });
             for (name, child) in map.iter_mut() {
@@ -44,7 +45,9 @@ fn drop_nulls(value: &mut Value, schema: &Value) {
         }
         Value::Array(items) => {
             if let Some(schema) = schema.get("items") {
-                items.iter_mut().for_each(|item| drop_nulls(item, schema));
+                for item in items {
+                    drop_nulls(item, schema);
+                }
             }
         }
         _ => {}
@@ -56,10 +59,18 @@ pub fn shape(value: &Value) -> Vec<Finding> {
     let version = format!("{}/{}", crate::api::GROUP, "v1alpha1");
     let mut findings = Vec::new();
     if value.pointer("/apiVersion").and_then(Value::as_str) != Some(&version) {
-        findings.push(Finding::new(Level::Error, "/apiVersion", format!("this version of the program knows {version} only")));
+        findings.push(Finding::new(
+            Level::Error,
+            "/apiVersion",
+            format!("this version of the program knows {version} only"),
+        ));
     }
     match value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default() {
-        "" => findings.push(Finding::new(Level::Error, "/metadata", "metadata.name is missing")),
+        // One of the wrong type is found below.
+        "" if value.pointer("/metadata/name").is_none_or(|name| name.is_null() || name.is_string()) => {
+            findings.push(Finding::new(Level::Error, "/metadata", "metadata.name is missing"));
+        }
+        "" => {}
         name if !is_subdomain(name) => {
             let message = format!(
                 "{name:?} is no name: a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters and '-'"
@@ -78,7 +89,8 @@ pub fn shape(value: &Value) -> Vec<Finding> {
                 }
                 findings.extend(explain(&error));
             }
-            findings.retain(|finding| !(finding.message.starts_with(UNSUPPORTED) && wrong_type.contains(&finding.pointer)));
+            findings
+                .retain(|finding| !(finding.message.starts_with(UNSUPPORTED) && wrong_type.contains(&finding.pointer)));
         }
         None => findings.push(Finding::new(Level::Error, "", "the schema in this program is broken: report it")),
     }
@@ -126,26 +138,39 @@ fn explain(error: &ValidationError<'_>) -> Vec<Finding> {
             let kinds = match kind {
                 TypeKind::Single(kind) => kind.to_string(),
                 TypeKind::Multiple(kinds) => {
-                    let names: Vec<_> = kinds.iter().map(|kind| kind.to_string()).filter(|name| name != "null").collect();
+                    let names: Vec<_> =
+                        kinds.iter().map(|kind| kind.to_string()).filter(|name| name != "null").collect();
                     names.join(" or ")
                 }
             };
             format!("must be of type {kinds}, and is {}{}", shown(instance), hint(instance, &kinds))
         }
         ValidationErrorKind::Enum { options } => {
-            let names: Vec<_> =
-                options.as_array().into_iter().flatten().filter(|value| !value.is_null()).map(ToString::to_string).collect();
+            let names: Vec<_> = options
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter(|value| !value.is_null())
+                .map(ToString::to_string)
+                .collect();
             format!("{UNSUPPORTED}: {instance}: supported values: {}", names.join(", "))
         }
-        ValidationErrorKind::Minimum { limit } => format!("{instance} should be greater than or equal to {}", whole(limit)),
-        ValidationErrorKind::Maximum { limit } => format!("{instance} should be less than or equal to {}", whole(limit)),
+        ValidationErrorKind::Minimum { limit } => {
+            format!("{instance} should be greater than or equal to {}", whole(limit))
+        }
+        ValidationErrorKind::Maximum { limit } => {
+            format!("{instance} should be less than or equal to {}", whole(limit))
+        }
         ValidationErrorKind::MinLength { limit } => format!("should be at least {limit} chars long"),
         ValidationErrorKind::MaxLength { limit } => format!("Too long: may not be more than {limit} bytes"),
         ValidationErrorKind::MaxItems { limit } => {
             format!("Too many: {}: must have at most {limit} items", instance.as_array().map_or(0, Vec::len))
         }
         ValidationErrorKind::MaxProperties { limit } => {
-            format!("Too many: {}: must have at most {limit} items", instance.as_object().map_or(0, serde_json::Map::len))
+            format!(
+                "Too many: {}: must have at most {limit} items",
+                instance.as_object().map_or(0, serde_json::Map::len)
+            )
         }
         _ => error.to_string(),
     };
@@ -182,12 +207,21 @@ fn whole(limit: &Value) -> String {
 /// Whether Kubernetes takes the text as the name of an object.
 fn is_subdomain(name: &str) -> bool {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    let label = |part: &str| !part.is_empty() && part.chars().all(inner) && !part.starts_with('-') && !part.ends_with('-');
+    let label =
+        |part: &str| !part.is_empty() && part.chars().all(inner) && !part.starts_with('-') && !part.ends_with('-');
     name.split('.').all(label)
 }
 
 fn mode_names() -> String {
     format!("{:?} or {:?}", v1alpha1::Management::Managed, v1alpha1::Management::Disabled)
+}
+
+/// What users write of an object's metadata; the rest of it is the API server's.
+fn metadata() -> Value {
+    let text = json!({"type": "string"});
+    let texts = json!({"type": ["object", "null"], "additionalProperties": text});
+    let fields = json!({"name": text, "namespace": text, "labels": texts, "annotations": texts});
+    json!({"type": "object", "properties": fields, "additionalProperties": true})
 }
 
 /// A structural schema of Kubernetes as a JSON Schema: nullable types, numbers or strings, and no fields but the named.
@@ -208,14 +242,24 @@ fn as_json_schema(value: &mut Value, root: bool) {
                     values.push(Value::Null);
                 }
             }
-            let closed = map.get("properties").is_some_and(Value::is_object) && !map.contains_key("additionalProperties");
-            if closed && !root {
+            let closed =
+                map.get("properties").is_some_and(Value::is_object) && !map.contains_key("additionalProperties");
+            if closed {
                 map.insert("additionalProperties".into(), json!(false));
+            }
+            if root && let Some(Value::Object(fields)) = map.get_mut("properties") {
+                // Every object has these, and no schema of a resource names them.
+                fields.extend(
+                    [("apiVersion", json!({})), ("kind", json!({})), ("metadata", metadata())]
+                        .map(|(k, v)| (k.to_owned(), v)),
+                );
             }
             for (key, child) in map.iter_mut() {
                 match (key.as_str(), child) {
                     // The keys of `properties` are names of fields, which may well be called `nullable` or `format`.
-                    ("properties", Value::Object(fields)) => fields.values_mut().for_each(|field| as_json_schema(field, false)),
+                    ("properties", Value::Object(fields)) => {
+                        fields.values_mut().for_each(|field| as_json_schema(field, false));
+                    }
                     ("default" | "enum" | "x-kubernetes-validations", _) => {}
                     (_, child) => as_json_schema(child, false),
                 }

@@ -1,5 +1,7 @@
 //! Errors of the API server, in few categories.
 
+use std::time::Duration;
+
 /// Category of a failed request, for metrics and conditions. The set is bounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Category {
@@ -45,9 +47,23 @@ impl Category {
     }
 }
 
+/// No answer came within a time limit of ours: the client itself waits for ever.
+#[derive(Debug, thiserror::Error)]
+#[error("the API server does not answer within {} s", .0.as_secs())]
+struct NoAnswer(Duration);
+
+/// The error of a request that was given up.
+pub fn no_answer(after: Duration) -> kube::Error {
+    kube::Error::Service(Box::new(NoAnswer(after)))
+}
+
 /// The category of an error of the client.
 pub fn categorize(error: &kube::Error) -> Category {
-    let kube::Error::Api(status) = error else { return Category::Transport };
+    let status = match error {
+        kube::Error::Api(status) => status,
+        kube::Error::Service(cause) if cause.is::<NoAnswer>() => return Category::Timeout,
+        _ => return Category::Transport,
+    };
     match status.code {
         // The API server has no reason of its own for it; the cause has (admission plugin NamespaceLifecycle).
         403 if status.message.contains("because it is being terminated") => Category::NamespaceTerminating,
@@ -66,6 +82,7 @@ pub fn categorize(error: &kube::Error) -> Category {
 pub fn message(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
+        kube::Error::Service(cause) if cause.is::<NoAnswer>() => cause.to_string(),
         other => {
             let mut text = other.to_string();
             let mut source = std::error::Error::source(other);

@@ -52,10 +52,19 @@ impl Candidate {
     pub async fn acquire(&self, stop: &CancellationToken) -> bool {
         let mut seen: Option<(String, Instant)> = None;
         loop {
-            match self.step(&mut seen).await {
-                Ok(true) => return true,
-                Ok(false) => {}
-                Err(error) => tracing::warn!(lease = self.name, error = super::message(&error), "cannot take the lease yet"),
+            let stepped = tokio::select! {
+                stepped = tokio::time::timeout(RENEW_DEADLINE, self.step(&mut seen)) => stepped,
+                () = stop.cancelled() => {
+                    // The lease may be ours all the same: the answer was on its way.
+                    self.release().await;
+                    return false;
+                }
+            };
+            match stepped {
+                Ok(Ok(true)) => return true,
+                Ok(Ok(false)) => {}
+                Ok(Err(error)) => tracing::warn!(lease = self.name, error = super::message(&error), "cannot take the lease yet"),
+                Err(_) => tracing::warn!(lease = self.name, "no answer to the request for the lease"),
             }
             tokio::select! {
                 () = stop.cancelled() => return false,
@@ -64,14 +73,16 @@ impl Candidate {
         }
     }
 
-    /// Renews until the lease is lost.
+    /// Renews until the lease is lost. It counts as renewed when the request was sent, for the others may see it change as
+    /// early as that; and the deadline is for all tries together, so that it ends before another can take the lease.
     pub async fn hold(&self) -> LeaseLost {
         let mut renewed = Instant::now();
         let mut seen = None;
         loop {
             tokio::time::sleep(RETRY_PERIOD).await;
-            match tokio::time::timeout(RENEW_DEADLINE, self.step(&mut seen)).await {
-                Ok(Ok(true)) => renewed = Instant::now(),
+            let asked = Instant::now();
+            match tokio::time::timeout(RENEW_DEADLINE.saturating_sub(renewed.elapsed()), self.step(&mut seen)).await {
+                Ok(Ok(true)) => renewed = asked,
                 // Somebody else holds it: there is nothing to wait for.
                 Ok(Ok(false)) => return LeaseLost { lease: self.name.clone() },
                 Ok(Err(error)) => tracing::warn!(lease = self.name, error = super::message(&error), "cannot renew the lease"),

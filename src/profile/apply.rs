@@ -1,6 +1,6 @@
 //! Carries the plans out, each on its own: one child that fails stops no other.
 
-use std::fmt::Debug;
+use std::{fmt::Debug, time::Duration};
 
 use kube::{Api, Client, Resource, core::NamespaceResourceScope};
 use serde::{Serialize, de::DeserializeOwned};
@@ -11,9 +11,12 @@ use super::{
 };
 use crate::{
     api::{reasons, v1alpha1::ChildState},
-    kube::{AppliedMemory, Category, Change, categorize, is_owned_by, message},
+    kube::{AppliedMemory, Category, Change, categorize, is_owned_by, message, no_answer},
     metrics::Metrics,
 };
+
+/// Longest wait for the write of one child: one that hangs must leave the others, and the status, their time.
+const LONGEST: Duration = Duration::from_secs(5);
 
 /// The profile that children are written for, and the means to write them.
 pub struct Applier<'a> {
@@ -78,12 +81,14 @@ impl Applier<'_> {
             }
             (Plan::Absent, None) => return outcome(None, None),
             (Plan::Absent, Some(_)) if !ours => return outcome(None, None),
-            (Plan::Absent, Some(live)) => self.memory.remove(&api, live).await.map(|()| (None, Change::Written)),
+            (Plan::Absent, Some(live)) => {
+                in_time(self.memory.remove(&api, live)).await.map(|()| (None, Change::Written))
+            }
             (Plan::Apply(_), Some(_)) if !ours => {
                 return outcome(Some(ChildState::Refused), Some(foreign(kind, name)));
             }
             (Plan::Apply(desired), live) => {
-                self.memory.apply(&api, &desired, live).await.map(|change| (Some(ChildState::Applied), change))
+                in_time(self.memory.apply(&api, &desired, live)).await.map(|change| (Some(ChildState::Applied), change))
             }
         };
         match result {
@@ -100,6 +105,10 @@ impl Applier<'_> {
             }
         }
     }
+}
+
+async fn in_time<T>(write: impl Future<Output = Result<T, kube::Error>>) -> Result<T, kube::Error> {
+    tokio::time::timeout(LONGEST, write).await.unwrap_or_else(|_| Err(no_answer(LONGEST)))
 }
 
 /// The kind as a word that metrics can have for ever.

@@ -29,6 +29,9 @@ pub enum Error {
         #[source]
         source: kube::Error,
     },
+    /// The autoscalers and disruption budgets of the namespace are not known yet.
+    #[error("autoscalers and disruption budgets are not listed after {} s: the watches say why", .0.as_secs())]
+    NotListed(std::time::Duration),
     /// Some children were not taken; the others were.
     #[error("apply {}", list(.0))]
     Children(Vec<ChildError>),
@@ -57,7 +60,7 @@ impl Error {
                 .find(|category| !category.is_transient())
                 .or_else(|| errors.first().map(|error| error.category))
                 .unwrap_or(Category::Transport),
-            Self::Timeout(_) => Category::Timeout,
+            Self::NotListed(_) | Self::Timeout(_) => Category::Timeout,
         }
     }
 }

@@ -5,7 +5,7 @@ use k8s_openapi::jiff::Timestamp;
 use super::validate::{Part, Profile};
 use crate::{
     api::v1alpha1::{ObjectiveState, PerformanceProfileStatus},
-    prometheus::{Answer, ClientError, Given, GroupState, Loaded, Snapshot, missing_labels},
+    prometheus::{Answer, ClientError, Given, GroupState, Loaded, Snapshot, age, longest_age, missing_labels},
     slo::{self, evaluate::State},
 };
 
@@ -110,14 +110,10 @@ fn measured(
     Measured { report: slo::evaluate::evaluate(objective, alerting, options, samples, before), name, freshness }
 }
 
-/// Samples are fresh for three intervals of the rules and half a minute: a rule evaluation may be late once.
 fn freshness(newest: f64, at: Timestamp, options: &slo::Options) -> Freshness {
-    #[expect(clippy::cast_possible_truncation, reason = "seconds since 1970")]
-    let taken = newest as i64;
-    let age = at.as_second() - taken;
-    let longest = i64::try_from(options.evaluation_interval.as_secs() * 3 + 30).unwrap_or(i64::MAX);
-    match Timestamp::from_second(taken) {
-        Ok(taken) if age <= longest => Freshness::Fresh(taken),
+    let age = age(newest, at);
+    match Timestamp::from_second(at.as_second() - age) {
+        Ok(taken) if age <= longest_age(options.evaluation_interval.into()) => Freshness::Fresh(taken),
         _ => Freshness::Stale(age),
     }
 }

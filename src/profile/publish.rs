@@ -55,12 +55,15 @@ impl<'a> Publisher<'a> {
         let params = PatchParams::apply(FIELD_MANAGER).force();
         match api.patch_status(name, &params, &Patch::Apply(&patch)).await {
             Ok(_) => self.context.metrics.status_written(),
-            // Deleted in the meantime: nobody is left to tell. (An apply to what is gone would be a create, hence 409.)
-            Err(error) if matches!(categorize(&error), Category::NotFound | Category::Conflict) => {
-                tracing::debug!(namespace, name, error = message(&error), "profile is gone");
-                return Ok(());
+            Err(error) => {
+                // An apply to what is gone would be a create, hence a conflict; a conflict may also be a busy server's.
+                let perhaps_gone = matches!(categorize(&error), Category::NotFound | Category::Conflict);
+                if perhaps_gone && is_gone(&api, name, profile.metadata.uid.as_deref()).await {
+                    tracing::debug!(namespace, name, error = message(&error), "profile is gone: nobody is left to tell");
+                    return Ok(());
+                }
+                return Err(Error::Status(error));
             }
-            Err(error) => return Err(Error::Status(error)),
         }
         for transition in transitions(&old, &status) {
             self.event(&profile.object_ref(&()), transition).await;
@@ -97,6 +100,11 @@ impl<'a> Publisher<'a> {
             tracing::warn!(reason = event.reason, error = message(&error), "event not written");
         }
     }
+}
+
+/// Whether the profile with this uid does not exist any more.
+async fn is_gone(api: &Api<PerformanceProfile>, name: &str, uid: Option<&str>) -> bool {
+    api.get_metadata_opt(name).await.is_ok_and(|found| found.is_none_or(|found| found.metadata.uid.as_deref() != uid))
 }
 
 fn bounded(mut note: String) -> String {

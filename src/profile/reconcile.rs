@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
+use k8s_openapi::jiff::Timestamp;
 use kube::{
     Client, ResourceExt,
     runtime::{controller::Action, events::Recorder},
@@ -13,16 +14,17 @@ use super::{
     apply::Applier,
     backoff::{Backoff, resync},
     build::{build, rules_name},
+    children::Children,
     error::Error,
     evaluation::evaluate,
-    observe::{Reader, Stores, TargetKinds, TargetState},
+    observe::{Reader, Stores, TargetKinds},
     publish::Publisher,
     settings::Settings,
     status::{self, Facts},
     validate::{alerting, validate},
 };
 use crate::{
-    api::v1alpha1::PerformanceProfile, kube::AppliedMemory, metrics::Metrics, prometheus::Snapshot,
+    api::v1alpha1::{ChildState, PerformanceProfile}, kube::AppliedMemory, metrics::Metrics, prometheus::Snapshot,
 };
 
 /// Longest time for one reconcile: a call to the API server may hang for minutes.
@@ -82,7 +84,7 @@ pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<A
 }
 
 async fn pipeline(profile: &PerformanceProfile, context: &Context) -> Result<Action, Error> {
-    let now = k8s_openapi::jiff::Timestamp::now();
+    let now = Timestamp::now();
     let prometheus_rule_api = *context.prometheus_rule_api.borrow();
     let snapshot = Arc::clone(&context.snapshots.borrow());
 
@@ -104,12 +106,18 @@ async fn pipeline(profile: &PerformanceProfile, context: &Context) -> Result<Act
     let facts = Facts { profile, checked: &checked, observed: &observed, applied: &applied.children, evaluation: &evaluation };
     let status = status::status(&facts, now);
     Publisher::new(context).publish(profile, status).await?;
-    if applied.errors.is_empty() { Ok(Action::requeue(next_look(&observed.target))) } else { Err(Error::Children(applied.errors)) }
+    if applied.errors.is_empty() { Ok(Action::requeue(next_look(&facts, now))) } else { Err(Error::Children(applied.errors)) }
 }
 
-/// A `Deployment` or `StatefulSet` is watched; a kind that is not, or not served yet, is asked for again.
-fn next_look(target: &TargetState) -> Duration {
-    if matches!(target, TargetState::Found(_)) { resync() } else { resync() / 10 }
+/// A `Deployment` or `StatefulSet` is watched, and so are all autoscalers and disruption budgets. Targets of other kinds and
+/// rule objects of others are not: they are looked at again and again, as is an autoscaler whose grace ends.
+fn next_look(facts: &Facts<'_>, now: Timestamp) -> Duration {
+    let target = &facts.profile.spec.target_ref;
+    let watched = target.api_version == "apps/v1" && matches!(&*target.kind, "Deployment" | "StatefulSet");
+    let Children { autoscaler: _, disruption_budget: _, rule, rule_file } = facts.applied;
+    let refused = [rule, rule_file].iter().any(|outcome| outcome.state == Some(ChildState::Refused));
+    let usual = if watched && !refused { resync() } else { resync() / 10 };
+    status::grace_ends_in(facts, now).map_or(usual, |grace| grace.min(usual))
 }
 
 /// What to do after a failure: try again after a delay of the profile's own.

@@ -20,6 +20,7 @@ mod objectives;
 mod tests;
 mod transitions;
 
+pub use autoscaling::grace_ends_in;
 pub use verdict::{Truth, Verdict};
 pub use transitions::{Transition, same_meaning, transitions};
 

@@ -103,12 +103,13 @@ impl Client {
     /// One instant query that answers with a vector.
     pub async fn instant(&self, query: &str) -> Result<Vec<InstantVector>, ClientError> {
         let connection = self.connection().await?;
-        let result = self.timed(connection.query(query).timeout(10).post()).await?;
+        let limit = i64::try_from(TIMEOUT.as_millis()).unwrap_or(i64::MAX);
+        let result = self.timed(connection.query(query).timeout(limit).post()).await?;
         match result.data() {
             Data::Vector(vector) => Ok(vector.clone()),
             other => Err(ClientError {
                 reason: reasons::PROMETHEUS_REFUSES,
-                message: format!("{} answered a query with no vector: {other:?}", self.options.url),
+                message: format!("{} answered a query with no vector: {other:?}", shown(&self.options.url)),
                 outcome: "malformed",
             }),
         }
@@ -120,7 +121,7 @@ impl Client {
         // Raw, because the crate leaves out what matters here: the error of a rule.
         let response = self.timed(connection.rules().names(names.iter().copied()).get_raw()).await?;
         let status = response.status();
-        let url = &self.options.url;
+        let url = shown(&self.options.url);
         if !status.is_success() {
             return Err(refused(format!("{url} answers {status} when asked for its rules")));
         }
@@ -132,7 +133,7 @@ impl Client {
 
     async fn timed<T>(&self, request: impl Future<Output = Result<T, QueryError>>) -> Result<T, ClientError> {
         let started = Instant::now();
-        let result = request.await.map_err(|error| explain(&self.options.url, &error));
+        let result = request.await.map_err(|error| explain(&shown(&self.options.url), &error));
         let outcome = result.as_ref().map_or_else(|error| error.outcome, |_| "ok");
         self.metrics.query(outcome, started.elapsed());
         result
@@ -190,11 +191,19 @@ fn connect(options: &ClientOptions, token: Option<&str>) -> Result<HttpClient, C
         None => builder,
     };
     let client = builder.build().map_err(|error| {
-        unusable(format!("no TLS for {}: {}; name the authorities with --prometheus-ca-file", options.url, chain(&error)))
+        unusable(format!("no TLS for {}: {}; name the authorities with --prometheus-ca-file", shown(&options.url), chain(&error)))
     })?;
     HttpClient::from(client, &options.url).map_err(|_| {
-        unusable(format!("`{}` is no URL: write it like http://prometheus.monitoring.svc:9090", options.url))
+        unusable(format!("`{}` is no URL: write it like http://prometheus.monitoring.svc:9090", shown(&options.url)))
     })
+}
+
+/// The URL as everyone may read it: a status and an event are no place for the password that may be in it.
+fn shown(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
 }
 
 fn refused(message: String) -> ClientError {
@@ -243,4 +252,22 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_in_urls_are_not_shown() {
+        for (url, expected) in [
+            ("http://prometheus:9090", "http://prometheus:9090"),
+            ("https://user:pass@host/path", "https://host/path"),
+            ("https://user:p@ss@host:1", "https://host:1"),
+            ("http://host/a@b", "http://host/a@b"),
+            ("nonsense", "nonsense"),
+        ] {
+            assert_eq!(shown(url), expected);
+        }
+    }
 }

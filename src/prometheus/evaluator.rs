@@ -10,7 +10,7 @@ use k8s_openapi::jiff::Timestamp;
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{Answer, Client, ClientError, Given, Loaded, RuleSelector, Snapshot, selectors, snapshot::{self, Recorded}};
+use super::{Answer, Client, ClientError, Given, Loaded, RuleSelector, Snapshot, selectors, snapshot};
 use crate::{metrics::Metrics, slo};
 
 /// The series whose newest sample tells that the rules run: every objective has it, events or none.
@@ -52,7 +52,12 @@ impl Evaluator {
                 () = stop.cancelled() => return,
                 _ = clock.tick() => {}
             }
-            let answer = match self.ask(prometheus).await {
+            // A Prometheus that hangs must not hold up the end.
+            let asked = tokio::select! {
+                () = stop.cancelled() => return,
+                asked = self.ask(prometheus) => asked,
+            };
+            let answer = match asked {
                 Ok(given) => {
                     self.metrics.evaluated();
                     Answer::Given(Arc::new(given))
@@ -63,8 +68,9 @@ impl Evaluator {
                 }
             };
             let before = Arc::clone(&self.snapshots.borrow());
-            let news = news(&before.answer, &answer);
-            self.snapshots.send_replace(Arc::new(Snapshot { at: Timestamp::now(), answer }));
+            let now = Arc::new(Snapshot { at: Timestamp::now(), answer });
+            let news = news(&before, &now, self.interval);
+            self.snapshots.send_replace(now);
             if !news.is_empty() {
                 // Without a receiver no controller runs yet; it will read the snapshot when it does.
                 let _ = self.news.send(Arc::new(news));
@@ -87,11 +93,12 @@ impl Evaluator {
     }
 }
 
-/// The profiles whose numbers, as they are shown, or whose rules differ between two answers. When an answer comes or goes
-/// it is all of them, which the receiver knows by the empty name.
-fn news(before: &Answer, now: &Answer) -> Vec<News> {
+/// The profiles whose numbers, as they are shown, their age, or whose rules differ between two answers. When an answer
+/// comes or goes it is all of them, which the receiver knows by the empty name.
+fn news(before: &Snapshot, now: &Snapshot, interval: Duration) -> Vec<News> {
     let all = || vec![(String::new(), String::new())];
-    match (before, now) {
+    let times = (before.at, now.at);
+    match (&before.answer, &now.answer) {
         (Answer::Given(before), Answer::Given(now)) => {
             if loaded_selectors(&before.loaded) != loaded_selectors(&now.loaded) {
                 return all();
@@ -99,7 +106,10 @@ fn news(before: &Answer, now: &Answer) -> Vec<News> {
             let mut changed: HashSet<News> = HashSet::new();
             let identities: HashSet<_> = before.samples.keys().chain(now.samples.keys()).collect();
             for identity in identities {
-                if before.samples.get(identity).map(Recorded::shown) != now.samples.get(identity).map(Recorded::shown) {
+                let seen = |given: &Given, at| {
+                    given.samples.get(identity).map(|recorded| (recorded.shown(), recorded.is_fresh(at, interval)))
+                };
+                if seen(before, times.0) != seen(now, times.1) {
                     changed.insert((identity.namespace.clone(), identity.profile.clone()));
                 }
             }

@@ -1,6 +1,6 @@
 //! What the last evaluation found, for all profiles.
 
-use std::{collections::HashMap, hash::BuildHasher, sync::Arc};
+use std::{collections::HashMap, hash::BuildHasher, sync::Arc, time::Duration};
 
 use k8s_openapi::jiff::Timestamp;
 use prometheus_http_query::response::InstantVector;
@@ -48,7 +48,24 @@ pub struct Recorded {
     pub newest: Option<f64>,
 }
 
+/// The age in seconds up to which samples are fresh: three intervals of the rules and half a minute, for an evaluation may
+/// be late once.
+pub fn longest_age(interval: Duration) -> i64 {
+    i64::try_from(interval.as_secs() * 3 + 30).unwrap_or(i64::MAX)
+}
+
+/// Seconds between a sample and a later time.
+#[expect(clippy::cast_possible_truncation, reason = "seconds since 1970")]
+pub fn age(taken: f64, at: Timestamp) -> i64 {
+    at.as_second() - taken as i64
+}
+
 impl Recorded {
+    /// Whether there are samples and they may be acted on at this time.
+    pub fn is_fresh(&self, at: Timestamp, interval: Duration) -> bool {
+        self.newest.is_some_and(|newest| age(newest, at) <= longest_age(interval))
+    }
+
     /// The numbers as a status shows them: two records that show the same are no news.
     pub fn shown(&self) -> Vec<String> {
         let slo::evaluate::Samples { bad_events, total_events, budget_events, objective, budget_remaining, coverage, burn, bad_rate: _ } =

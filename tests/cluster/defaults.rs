@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{Cluster, Operator, deployment, profile};
+use crate::harness::{Cluster, Operator, PATIENCE, deployment, eventually, profile};
 
 #[tokio::test]
 #[ignore = "needs a cluster: make test-cluster"]
@@ -13,9 +13,7 @@ async fn a_minimal_profile_gets_the_defaults() {
     let owner = cluster.apply_yaml(&profile("web")).await;
 
     let autoscaler = cluster.wait_for("HorizontalPodAutoscaler", "web").await;
-    let utilization = |name: &str, percent: u32| {
-        json!({"type": "Resource", "resource": {"name": name, "target": {"type": "Utilization", "averageUtilization": percent}}})
-    };
+    let utilization = |name: &str, percent: u32| json!({"type": "Resource", "resource": {"name": name, "target": {"type": "Utilization", "averageUtilization": percent}}});
     assert_eq!(
         autoscaler["spec"],
         json!({
@@ -66,7 +64,12 @@ async fn a_minimal_profile_gets_the_defaults() {
     let message = cluster.wait_for_condition("web", "Ready", "True", "AsDeclared").await;
     assert_eq!(message, "everything is as declared");
     let status = cluster.expect("PerformanceProfile", "web").await["status"].clone();
-    let conditions: Vec<_> = status["conditions"].as_array().unwrap().iter().map(|c| (c["type"].as_str().unwrap(), c["status"].as_str().unwrap())).collect();
+    let conditions: Vec<_> = status["conditions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| (c["type"].as_str().unwrap(), c["status"].as_str().unwrap()))
+        .collect();
     let all = ["Ready", "Active", "TargetFound", "AutoscalingReady", "DisruptionReady", "RulesReady"];
     assert_eq!(conditions, all.map(|type_| (type_, "True")), "without objectives nothing is said of them");
     assert!(status["conditions"].as_array().unwrap().iter().all(|c| c["observedGeneration"] == 1), "{status}");
@@ -82,6 +85,15 @@ async fn a_minimal_profile_gets_the_defaults() {
     assert_eq!(cluster.get("ConfigMap", "web-slo").await, None, "no objectives, no rules");
     assert_eq!(cluster.get("PrometheusRule", "web-slo").await, None, "no objectives, no rules");
 
+    eventually("the workload's size is seen", PATIENCE, async || {
+        let scaling = cluster.expect("PerformanceProfile", "web").await["status"]["scaling"].clone();
+        if scaling == json!({"current": 4, "ready": 0, "desired": scaling["desired"], "declaredMin": 3, "max": 10}) {
+            Ok(())
+        } else {
+            Err(scaling.to_string())
+        }
+    })
+    .await;
     let columns = cluster.print_columns("PerformanceProfile", "web").await;
     let names: Vec<_> = columns.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["Name", "Target", "Replicas", "Objectives", "Budget", "Ready", "Reason", "Age"]);
@@ -99,12 +111,13 @@ async fn the_workload_itself_is_never_written() {
     cluster.wait_for_condition("web", "Ready", "True", "AsDeclared").await;
 
     // The autoscaler raises it to the minimum; the operator sees that, and owns nothing of it.
-    crate::harness::eventually("the autoscaler has raised the workload", crate::harness::PATIENCE, async || {
+    eventually("the autoscaler has raised the workload", PATIENCE, async || {
         let replicas = cluster.expect("Deployment", "web").await["spec"]["replicas"].clone();
         if replicas == 3 { Ok(()) } else { Err(replicas.to_string()) }
     })
     .await;
     let workload = cluster.expect("Deployment", "web").await;
-    let managers: Vec<_> = workload["metadata"]["managedFields"].as_array().unwrap().iter().map(|m| m["manager"].to_string()).collect();
+    let managers: Vec<_> =
+        workload["metadata"]["managedFields"].as_array().unwrap().iter().map(|m| m["manager"].to_string()).collect();
     assert!(managers.iter().all(|manager| !manager.contains("plimsoll")), "{managers:?}");
 }

@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Cluster, Launch, Operator, PATIENCE, Proxy, deployment, essence, eventually, objective, profile_with};
+use crate::harness::{
+    Cluster, Launch, Operator, PATIENCE, Proxy, deployment, essence, eventually, objective, profile_with,
+};
 
 /// The longest that drift may last.
 const LONGEST: Duration = Duration::from_secs(2);
@@ -35,7 +37,9 @@ impl Mechanic<'_> {
         self.cluster.delete(kind, name).await;
         let started = Instant::now();
         eventually(&format!("{kind} {name} is back"), PATIENCE, async || match self.cluster.get(kind, name).await {
-            Some(now) if now["metadata"]["uid"] != before["metadata"]["uid"] && content(&now) == content(&before) => Ok(()),
+            Some(now) if now["metadata"]["uid"] != before["metadata"]["uid"] && content(&now) == content(&before) => {
+                Ok(())
+            }
             other => Err(format!("{other:?}")),
         })
         .await;
@@ -70,8 +74,16 @@ async fn drift_of_autoscaler_budget_and_rule_is_mended() {
 
     let mut mechanic = Mechanic { cluster: &cluster, took: Vec::new() };
     mechanic.edit("HorizontalPodAutoscaler", "web", json!({"spec": {"maxReplicas": 50}})).await;
-    mechanic.edit("HorizontalPodAutoscaler", "web", json!({"spec": {"behavior": {"scaleDown": {"selectPolicy": "Disabled"}}}})).await;
-    mechanic.edit("HorizontalPodAutoscaler", "web", json!({"metadata": {"labels": {"plimsoll.dev/profile": null}}})).await;
+    mechanic
+        .edit(
+            "HorizontalPodAutoscaler",
+            "web",
+            json!({"spec": {"behavior": {"scaleDown": {"selectPolicy": "Disabled"}}}}),
+        )
+        .await;
+    mechanic
+        .edit("HorizontalPodAutoscaler", "web", json!({"metadata": {"labels": {"plimsoll.dev/profile": null}}}))
+        .await;
     mechanic.delete("HorizontalPodAutoscaler", "web").await;
     mechanic.edit("PodDisruptionBudget", "web", json!({"spec": {"maxUnavailable": 3}})).await;
     mechanic.edit("PodDisruptionBudget", "web", json!({"spec": {"selector": {"matchLabels": {"app": "other"}}}})).await;
@@ -94,7 +106,9 @@ async fn drift_of_a_rule_file_is_mended() {
 
     let mut mechanic = Mechanic { cluster: &cluster, took: Vec::new() };
     mechanic.edit("ConfigMap", "web-slo", json!({"data": {"rules.yaml": "groups: []"}})).await;
-    mechanic.edit("ConfigMap", "web-slo", json!({"metadata": {"labels": {"app.kubernetes.io/managed-by": "somebody"}}})).await;
+    mechanic
+        .edit("ConfigMap", "web-slo", json!({"metadata": {"labels": {"app.kubernetes.io/managed-by": "somebody"}}}))
+        .await;
     mechanic.delete("ConfigMap", "web-slo").await;
     mechanic.assert_quick();
 }

@@ -3,9 +3,30 @@
 //! Every test has a namespace and an operator process of its own, so they run side by side. What is true of the whole
 //! cluster, such as whether the API of the Prometheus Operator is there, is changed for one operator alone, by a proxy.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that panics has failed, and that is what is meant"
+)]
+
+mod autoscaler;
 mod conflicts;
+mod crash;
 mod defaults;
+mod deletion;
 mod drift;
+mod election;
+mod faults;
 mod harness;
+mod many;
+mod modes;
+mod names;
 mod paused;
+mod process;
+mod prometheus;
 mod rules;
+mod steady;
+mod targets;
+mod undecodable;

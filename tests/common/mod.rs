@@ -70,7 +70,7 @@ pub fn tool(name: &str) -> PathBuf {
 
 /// A directory of the lab, the cluster that `tests/lab/lab` starts.
 pub fn lab(directory: &str) -> PathBuf {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache");
-    cache.unwrap_or_else(home).join("plimsoll-lab").join(directory)
+    let path = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let cache = || path("XDG_CACHE_HOME").unwrap_or_else(|| path("HOME").unwrap_or_default().join(".cache"));
+    path("LAB_HOME").unwrap_or_else(|| cache().join("plimsoll-lab")).join(directory)
 }

@@ -15,8 +15,8 @@ use kube::{
 
 use crate::{api::v1alpha1::TargetRef, kube::Category};
 
-/// How long an answer of the discovery API is believed.
-const BELIEVED: Duration = Duration::from_secs(30);
+/// How long an answer of the discovery API is believed: less than the time between two looks at a target that is not there.
+const BELIEVED: Duration = Duration::from_secs(20);
 
 /// What is known of a target's kind.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,6 +1,6 @@
 //! Reads everything that a decision about one profile rests on.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::{
     api::{autoscaling::v2::HorizontalPodAutoscaler, core::v1::ConfigMap, policy::v1::PodDisruptionBudget},
@@ -24,6 +24,9 @@ use crate::{
     profile::{Guarded, build::rules_name, children::Children, error::Error},
 };
 
+/// Longest wait for the first list of a kind.
+const FIRST_LIST: Duration = Duration::from_secs(10);
+
 /// What the watches hold in memory.
 #[derive(Clone)]
 pub struct Stores {
@@ -33,6 +36,18 @@ pub struct Stores {
     pub autoscalers: Store<HorizontalPodAutoscaler>,
     /// Every disruption budget, foreign ones included.
     pub disruption_budgets: Store<PodDisruptionBudget>,
+}
+
+impl Stores {
+    /// Waits for the first lists. Before, nothing is known of others' objects, and what is not known is not absent: to
+    /// write then would be to fight with them.
+    async fn listed(&self) -> Result<(), Error> {
+        let listed = async { tokio::join!(self.autoscalers.wait_until_ready(), self.disruption_budgets.wait_until_ready()) };
+        match tokio::time::timeout(FIRST_LIST, listed).await {
+            Ok((Ok(()), Ok(()))) => Ok(()),
+            _ => Err(Error::NotListed(FIRST_LIST)),
+        }
+    }
 }
 
 /// Reads for one profile.
@@ -48,6 +63,7 @@ pub struct Reader<'a> {
 impl Reader<'_> {
     /// Everything, as it is now.
     pub async fn observe(&self, profile: &PerformanceProfile, prometheus_rule_api: bool) -> Result<Observed, Error> {
+        self.stores.listed().await?;
         let namespace = profile.namespace().unwrap_or_default();
         let name = profile.name_any();
         let rules = rules_name(&name);

@@ -30,7 +30,10 @@ pub fn transitions(old: &PerformanceProfileStatus, new: &PerformanceProfileStatu
         let repeated = condition.status == "False" && condition.type_ == conditions::READY
             || condition.type_ == conditions::OBJECTIVES_MET;
         let turned = before.is_none_or(|before| before.status != condition.status || before.reason != condition.reason);
-        if repeated || !turned {
+        // Rules take a while to be loaded and to bring their first samples: only their loss is news.
+        let new = matches!(&*condition.type_, conditions::RULES_LOADED | conditions::METRICS_AVAILABLE)
+            && before.is_none_or(|before| before.status == "Unknown");
+        if repeated || new || !turned {
             continue;
         }
         match (&*condition.status, before.map(|before| &*before.status)) {
@@ -54,7 +57,10 @@ pub fn transitions(old: &PerformanceProfileStatus, new: &PerformanceProfileStatu
     }
     for objective in &new.objectives {
         let before = old.objectives.iter().find(|before| before.name == objective.name).map(|before| before.state);
-        if before.is_some_and(|before| before != objective.state) && objective.state != ObjectiveState::Unknown {
+        let expected = before == Some(ObjectiveState::Unknown)
+            && matches!(objective.state, ObjectiveState::Met | ObjectiveState::LowTraffic);
+        let known = objective.state != ObjectiveState::Unknown;
+        if before.is_some_and(|before| before != objective.state) && known && !expected {
             let left = objective.budget.as_ref().map_or("unknown", |budget| &budget.remaining);
             all.push(Transition {
                 warning: matches!(

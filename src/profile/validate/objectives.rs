@@ -41,6 +41,7 @@ pub fn rules(
         return (sound, Part::Held(Why::new(reasons::INVALID, message)));
     }
     let alerting = alerting(profile);
+    findings.extend(alerting.findings().into_iter().map(|why| Finding::new(Level::Warning, "/spec/alerting", why)));
     let mut groups: Vec<_> = sound
         .iter()
         .flat_map(|objective| slo::objective_groups(objective, &alerting, &settings.slo))
@@ -106,7 +107,7 @@ pub fn objectives(profile: &PerformanceProfile, options: &slo::Options) -> (Vec<
         match objective(profile, wire) {
             Ok(objective) => {
                 let tiers = slo::tiers(objective.window, objective.target, options);
-                findings.extend(tiers.left_out.iter().map(|(_, why)| Finding::new(Level::Warning, at("/window"), why.clone())));
+                findings.extend(tiers.findings().map(|why| Finding::new(Level::Warning, at("/window"), why)));
                 sound.push(objective);
             }
             Err(wrong) => {

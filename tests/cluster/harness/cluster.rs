@@ -8,7 +8,7 @@ use std::{
 
 use kube::{
     Api, Client, Config,
-    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
+    api::{DeleteParams, ListParams, Patch, PatchParams},
     config::{KubeConfigOptions, Kubeconfig},
     core::{ApiResource, DynamicObject, GroupVersionKind},
 };
@@ -18,6 +18,9 @@ use tokio::sync::OnceCell;
 use super::{PATIENCE, eventually};
 
 const DEFINITION: &str = include_str!("../../../crds/performanceprofiles.plimsoll.dev.yaml");
+
+/// What all tests share is there, and nothing is that would disturb them.
+static PREPARED: OnceCell<()> = OnceCell::const_new();
 
 /// The field manager of the tests.
 const TESTER: &str = "cluster-tests";
@@ -39,12 +42,32 @@ pub struct Condition {
 impl Cluster {
     pub async fn new() -> Self {
         let client = connect().await;
-        install_definitions(&client).await;
+        PREPARED
+            .get_or_init(|| async {
+                install_definitions(&client).await;
+                Self::in_a_namespace(client.clone()).await.assert_no_operator().await;
+            })
+            .await;
+        Self::in_a_namespace(client).await
+    }
+
+    async fn in_a_namespace(client: Client) -> Self {
         let namespace = format!("plimsoll-test-{:08x}", RandomState::new().build_hasher().finish() & 0xffff_ffff);
         let cluster = Self { client, namespace };
         let manifest = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": cluster.namespace}});
         cluster.apply_value(&manifest).await.expect("a namespace");
         cluster
+    }
+
+    /// An operator that looks after the whole cluster would have a hand in every test.
+    async fn assert_no_operator(&self) {
+        self.apply_yaml(&super::profile("probe")).await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let probe = self.expect("PerformanceProfile", "probe").await;
+        assert!(
+            probe.get("status").is_none(),
+            "another operator works in this cluster: stop it, the tests start their own"
+        );
     }
 
     pub fn api(&self, kind: &str) -> Api<DynamicObject> {
@@ -104,7 +127,8 @@ impl Cluster {
     }
 
     pub async fn list(&self, kind: &str) -> Vec<Value> {
-        let list = self.api(kind).list(&ListParams::default()).await.unwrap_or_else(|error| panic!("list {kind}: {error}"));
+        let list =
+            self.api(kind).list(&ListParams::default()).await.unwrap_or_else(|error| panic!("list {kind}: {error}"));
         list.items.into_iter().map(value).collect()
     }
 
@@ -115,11 +139,11 @@ impl Cluster {
         value(edited.unwrap_or_else(|error| panic!("edit {kind} {name}: {error}")))
     }
 
-    pub async fn create(&self, manifest: Value) -> Value {
-        let kind = manifest["kind"].as_str().unwrap_or_default().to_owned();
-        let object: DynamicObject = serde_json::from_value(manifest).expect("an object");
-        let created = self.api(&kind).create(&PostParams::default(), &object).await;
-        value(created.unwrap_or_else(|error| panic!("create {kind}: {error}")))
+    /// The same for the status, as a controller writes it.
+    pub async fn edit_status(&self, kind: &str, name: &str, status: Value) -> Value {
+        let edited =
+            self.api(kind).patch_status(name, &PatchParams::default(), &Patch::Merge(&json!({"status": status}))).await;
+        value(edited.unwrap_or_else(|error| panic!("edit the status of {kind} {name}: {error}")))
     }
 
     pub async fn delete(&self, kind: &str, name: &str) {
@@ -168,13 +192,20 @@ impl Cluster {
     /// What `kubectl get` prints: the columns with their cells, of one object.
     pub async fn print_columns(&self, kind: &str, name: &str) -> Vec<(String, Value)> {
         let (resource, _) = resource(kind);
-        let path =
-            format!("/apis/{}/{}/namespaces/{}/{}/{name}", resource.group, resource.version, self.namespace, resource.plural);
-        let request = http::Request::get(path).header("accept", "application/json;as=Table;v=v1;g=meta.k8s.io").body(Vec::new());
+        let path = format!(
+            "/apis/{}/{}/namespaces/{}/{}/{name}",
+            resource.group, resource.version, self.namespace, resource.plural
+        );
+        let request =
+            http::Request::get(path).header("accept", "application/json;as=Table;v=v1;g=meta.k8s.io").body(Vec::new());
         let table: Value = self.client.request(request.expect("a request")).await.expect("a table");
         let columns = table["columnDefinitions"].as_array().expect("columns");
         let cells = table["rows"][0]["cells"].as_array().expect("cells");
-        columns.iter().map(|column| column["name"].as_str().unwrap_or_default().to_owned()).zip(cells.iter().cloned()).collect()
+        columns
+            .iter()
+            .map(|column| column["name"].as_str().unwrap_or_default().to_owned())
+            .zip(cells.iter().cloned())
+            .collect()
     }
 }
 
@@ -186,8 +217,11 @@ impl Drop for Cluster {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
                 let api = Api::<DynamicObject>::all_with(connect().await, &resource("Namespace").0);
-                if let Err(error) = api.delete(&namespace, &DeleteParams::background()).await {
-                    eprintln!("namespace {namespace} is left behind: {error}");
+                match api.delete(&namespace, &DeleteParams::background()).await {
+                    Err(error) if plimsoll::kube::categorize(&error) != plimsoll::kube::Category::NotFound => {
+                        eprintln!("namespace {namespace} is left behind: {error}");
+                    }
+                    _ => {}
                 }
             });
         });
@@ -253,47 +287,51 @@ pub async fn config() -> Config {
     PROVIDER.call_once(|| {
         rustls::crypto::aws_lc_rs::default_provider().install_default().expect("the only TLS provider");
     });
-    let file = std::env::var("KUBECONFIG")
-        .unwrap_or_else(|_| format!("{}/.cache/plimsoll-lab/run/pki/admin.conf", std::env::var("HOME").unwrap_or_default()));
-    let kubeconfig = Kubeconfig::read_from(&file)
-        .unwrap_or_else(|error| panic!("no cluster: {error}; start one with tests/lab/lab up, or set KUBECONFIG ({file})"));
-    let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.expect("a kubeconfig");
+    let file = std::env::var("KUBECONFIG").unwrap_or_else(|_| {
+        format!("{}/.cache/plimsoll-lab/run/pki/admin.conf", std::env::var("HOME").unwrap_or_default())
+    });
+    let kubeconfig = Kubeconfig::read_from(&file).unwrap_or_else(|error| {
+        panic!("no cluster: {error}; start one with tests/lab/lab up, or set KUBECONFIG ({file})")
+    });
+    let mut config =
+        Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.expect("a kubeconfig");
     config.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(TESTER)));
     config
 }
 
-/// The definitions that the tests need, once for all of them. Those of the Prometheus Operator are left as they are
+/// The definitions that the tests need. Those of the Prometheus Operator are left as they are
 /// where it is installed, and stay where it is not: other suites may have come to rely on them.
 async fn install_definitions(client: &Client) {
-    static INSTALLED: OnceCell<()> = OnceCell::const_new();
-    INSTALLED
-        .get_or_init(|| async {
-            let api = Api::<DynamicObject>::all_with(client.clone(), &resource("CustomResourceDefinition").0);
-            let params = PatchParams::apply(TESTER).force();
-            let mut all: Vec<Value> = vec![serde_saphyr::from_str(DEFINITION).expect("YAML")];
-            for (plural, kind) in [("prometheusrules", "PrometheusRule"), ("prometheuses", "Prometheus")] {
-                let name = format!("{plural}.monitoring.coreos.com");
-                if api.get_opt(&name).await.unwrap_or_else(|error| panic!("no cluster: {error}")).is_none() {
-                    all.push(definition("monitoring.coreos.com", kind, plural, json!({})));
-                }
-            }
-            let scale = json!({"scale": {"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas", "labelSelectorPath": ".status.selector"}, "status": {}});
-            all.push(definition("tests.plimsoll.dev", "Engine", "engines", scale));
-            for manifest in all {
-                let name = manifest["metadata"]["name"].as_str().expect("a name").to_owned();
-                api.patch(&name, &params, &Patch::Apply(&manifest)).await.unwrap_or_else(|error| panic!("no cluster: {error}"));
-                eventually(&format!("{name} is served"), PATIENCE, async || {
-                    let definition = value(api.get(&name).await.map_err(|error| error.to_string())?);
-                    let established = condition_of(&definition, "Established");
-                    if established.as_ref().is_some_and(|c| c.status == "True") { Ok(()) } else { Err(format!("{established:?}")) }
-                })
-                .await;
+    let api = Api::<DynamicObject>::all_with(client.clone(), &resource("CustomResourceDefinition").0);
+    let params = PatchParams::apply(TESTER).force();
+    let mut all: Vec<Value> = vec![serde_saphyr::from_str(DEFINITION).expect("YAML")];
+    for (plural, kind) in [("prometheusrules", "PrometheusRule"), ("prometheuses", "Prometheus")] {
+        let name = format!("{plural}.monitoring.coreos.com");
+        if api.get_opt(&name).await.unwrap_or_else(|error| panic!("no cluster: {error}")).is_none() {
+            all.push(definition("monitoring.coreos.com", kind, plural, &json!({})));
+        }
+    }
+    let scale = json!({
+        "specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas", "labelSelectorPath": ".status.selector",
+    });
+    all.push(definition("tests.plimsoll.dev", "Engine", "engines", &json!({"scale": scale, "status": {}})));
+    for manifest in all {
+        let name = manifest["metadata"]["name"].as_str().expect("a name").to_owned();
+        api.patch(&name, &params, &Patch::Apply(&manifest)).await.unwrap_or_else(|error| panic!("no cluster: {error}"));
+        eventually(&format!("{name} is served"), PATIENCE, async || {
+            let definition = value(api.get(&name).await.map_err(|error| error.to_string())?);
+            let established = condition_of(&definition, "Established");
+            if established.as_ref().is_some_and(|c| c.status == "True") {
+                Ok(())
+            } else {
+                Err(format!("{established:?}"))
             }
         })
         .await;
+    }
 }
 
-fn definition(group: &str, kind: &str, plural: &str, subresources: Value) -> Value {
+fn definition(group: &str, kind: &str, plural: &str, subresources: &Value) -> Value {
     json!({
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",

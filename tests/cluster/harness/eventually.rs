@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 /// How long a test waits for something that takes well under a second: the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long a test waits for the operator to see what it does not watch, such as a target of some kind of the user's own.
+pub const UNWATCHED: Duration = Duration::from_secs(45);
+
 /// Time between two looks.
 const BETWEEN: Duration = Duration::from_millis(25);
 

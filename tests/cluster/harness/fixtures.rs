@@ -29,7 +29,7 @@ pub fn profile(name: &str) -> String {
 
 /// A profile with more in its spec: YAML without indentation.
 pub fn profile_with(name: &str, target: &str, spec: &str) -> String {
-    let spec: String = spec.trim_matches('\n').lines().map(|line| format!("  {line}\n")).collect();
+    let spec = spec.trim_matches('\n').replace('\n', "\n  ");
     format!(
         "
 apiVersion: plimsoll.dev/v1alpha1
@@ -37,7 +37,8 @@ kind: PerformanceProfile
 metadata: {{name: {name}}}
 spec:
   targetRef: {{name: {target}}}
-{spec}"
+  {spec}
+"
     )
 }
 

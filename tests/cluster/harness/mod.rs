@@ -8,8 +8,8 @@ mod operator;
 mod prometheus;
 mod proxy;
 
-pub use cluster::{Cluster, Condition, essence};
-pub use eventually::{PATIENCE, eventually};
+pub use cluster::{Cluster, essence};
+pub use eventually::{PATIENCE, UNWATCHED, eventually};
 pub use fixtures::{deployment, objective, profile, profile_with};
 pub use operator::{Launch, Operator};
 pub use prometheus::{Numbers, Prometheus};

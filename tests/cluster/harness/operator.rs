@@ -32,7 +32,8 @@ pub struct Operator {
 impl Launch {
     /// An operator for the namespace of the test, without leader election.
     pub fn new(cluster: &Cluster) -> Self {
-        let arguments = ["run", "--metrics-address", "127.0.0.1:0", "--log-format", "json", "--namespace", &cluster.namespace];
+        let arguments =
+            ["run", "--metrics-address", "127.0.0.1:0", "--log-format", "json", "--namespace", &cluster.namespace];
         Self { arguments: arguments.map(str::to_owned).to_vec(), environment: Vec::new(), leader_election: false }
     }
 
@@ -71,13 +72,18 @@ impl Launch {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         self.arguments.push(format!("--leader-elect={}", self.leader_election));
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let log = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("operator-{}-{number}.log", std::process::id()));
+        let log =
+            PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("operator-{}-{number}.log", std::process::id()));
         let mut command = Command::new(env!("CARGO_BIN_EXE_plimsoll"));
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PLIMSOLL_") || name.starts_with("POD_")) {
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PLIMSOLL_") || name.starts_with("POD_"))
+        {
             command.env_remove(name);
         }
         if std::env::var("KUBECONFIG").is_err() {
-            command.env("KUBECONFIG", format!("{}/.cache/plimsoll-lab/run/pki/admin.conf", std::env::var("HOME").unwrap_or_default()));
+            command.env(
+                "KUBECONFIG",
+                format!("{}/.cache/plimsoll-lab/run/pki/admin.conf", std::env::var("HOME").unwrap_or_default()),
+            );
         }
         let child = command
             .args(&self.arguments)
@@ -139,10 +145,12 @@ impl Operator {
     }
 
     /// How many of its reconciles ended in an error so far.
-    pub async fn failed_reconciles(&self) -> f64 {
+    pub async fn failed_reconciles(&self) -> u64 {
         let (_, text) = self.get("/metrics").await;
-        let failed = text.lines().filter(|line| line.starts_with("plimsoll_reconciles_total{") && !line.contains("outcome=\"ok\""));
-        failed.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+        let failed = text
+            .lines()
+            .filter(|line| line.starts_with("plimsoll_reconciles_total{") && !line.contains("outcome=\"ok\""));
+        failed.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
     }
 
     /// Memory that it holds, in MiB.
@@ -167,7 +175,8 @@ impl Operator {
 
     pub async fn wait_for_exit(&mut self, within: Duration) -> ExitStatus {
         let child = &mut self.child;
-        eventually("the operator ends", within, async || child.try_wait().expect("a child").ok_or("it runs".to_owned())).await
+        eventually("the operator ends", within, async || child.try_wait().expect("a child").ok_or("it runs".to_owned()))
+            .await
     }
 
     pub fn assert_running(&mut self) {
@@ -189,7 +198,10 @@ impl Drop for Operator {
         let text = fs::read_to_string(&self.log).unwrap_or_default();
         if std::thread::panicking() {
             let lines: Vec<_> = text.lines().collect();
-            eprintln!("--- the operator's log, its last lines:\n{}", lines[lines.len().saturating_sub(40)..].join("\n"));
+            eprintln!(
+                "--- the operator's log, its last lines:\n{}",
+                lines[lines.len().saturating_sub(40)..].join("\n")
+            );
         } else {
             let _ = fs::remove_file(&self.log);
         }

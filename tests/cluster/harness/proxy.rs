@@ -9,7 +9,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU32, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -18,10 +18,11 @@ use axum::{
     extract::State,
     response::Response,
 };
-use futures::stream;
+use futures::{StreamExt, stream};
 use http::{HeaderMap, Method, StatusCode, header};
 use kube::Client;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::cluster::config;
 
@@ -40,6 +41,8 @@ pub enum Action {
     Status(u16, &'static str),
     /// This is said to be the answer.
     Json(Value),
+    /// It is handed on, and in the answer the one text stands for the other; both are of the same length.
+    Rewrite(&'static str, &'static str),
     /// It is handed on after a while.
     Delay(Duration),
     /// It is handed on, and the answer comes after a while.
@@ -63,6 +66,7 @@ struct Shared {
     rules: Arc<Mutex<Vec<Rule>>>,
     seen: Arc<Mutex<Vec<Request>>>,
     impersonated: Option<String>,
+    cuts: Arc<watch::Sender<u32>>,
 }
 
 /// The proxy; it serves as long as it is held.
@@ -85,6 +89,14 @@ impl Fault {
         self.rules.lock().unwrap().retain(|rule| rule.number != self.number);
     }
 
+    /// Waits until it has been for so many requests.
+    pub async fn wait_for_hits(&self, count: u32) {
+        super::eventually(&format!("a request that the fault is for, {count} times"), super::PATIENCE, async || {
+            if self.hits() >= count { Ok(()) } else { Err(format!("{} times", self.hits())) }
+        })
+        .await;
+    }
+
     /// How many requests it was for so far.
     pub fn hits(&self) -> u32 {
         self.hits.load(Ordering::Relaxed)
@@ -104,13 +116,14 @@ impl Proxy {
     async fn start_as(impersonated: Option<String>) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let client = Client::try_from(config().await).expect("a client");
-        let shared = Shared { client, rules: Arc::default(), seen: Arc::default(), impersonated };
+        let shared = Shared { client, rules: Arc::default(), seen: Arc::default(), impersonated, cuts: Arc::default() };
         let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let router = Router::new().fallback(forward).with_state(shared.clone());
         let server = tokio::spawn(async move { axum::serve(listener, router).await.expect("a server") });
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let kubeconfig = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("proxy-{}-{number}.conf", std::process::id()));
+        let kubeconfig =
+            PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("proxy-{}-{number}.conf", std::process::id()));
         let text = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "proxy",
             "clusters": [{"name": "proxy", "cluster": {"server": format!("http://{address}")}}],
@@ -139,7 +152,8 @@ impl Proxy {
     pub fn fault_writes(&self, plural: &str, action: Action) -> Fault {
         let part = format!("/{plural}/");
         self.fault(action, move |request| {
-            request.method == Method::PATCH && request.path.split_once(&part).is_some_and(|(_, rest)| !rest.contains('/'))
+            request.method == Method::PATCH
+                && request.path.split_once(&part).is_some_and(|(_, rest)| !rest.contains('/'))
         })
     }
 
@@ -148,9 +162,34 @@ impl Proxy {
         self.shared.seen.lock().unwrap().clone()
     }
 
+    /// Ends every answer that is under way, watches first of all.
+    pub fn cut_connections(&self) {
+        self.shared.cuts.send_modify(|cuts| *cuts += 1);
+    }
+
     /// Every request so far that would change something.
     pub fn writes(&self) -> Vec<Request> {
         self.seen().into_iter().filter(|request| request.method != Method::GET).collect()
+    }
+
+    /// Every request so far that would change a child.
+    pub fn child_writes(&self) -> Vec<Request> {
+        let is_child =
+            |request: &Request| !request.path.contains("/performanceprofiles/") && !request.path.contains("/events");
+        self.writes().into_iter().filter(is_child).collect()
+    }
+
+    /// Waits until nothing has been written for a while.
+    pub async fn wait_until_quiet(&self, quiet: Duration) {
+        let mut last = (self.writes().len(), Instant::now());
+        super::eventually("nothing is written", super::PATIENCE * 3, async || {
+            let now = self.writes().len();
+            if now != last.0 {
+                last = (now, Instant::now());
+            }
+            if last.1.elapsed() >= quiet { Ok(()) } else { Err(format!("{:?}", self.writes().last())) }
+        })
+        .await;
     }
 }
 
@@ -164,7 +203,8 @@ impl Drop for Proxy {
 async fn forward(State(shared): State<Shared>, request: axum::extract::Request) -> Response {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
-    let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let user_agent =
+        parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let seen = Request { method: parts.method.clone(), path, user_agent };
     shared.seen.lock().unwrap().push(seen.clone());
     let action = {
@@ -176,10 +216,12 @@ async fn forward(State(shared): State<Shared>, request: axum::extract::Request) 
         })
     };
     let mut delay = Duration::ZERO;
+    let mut rewrite = None;
     match action {
         None => {}
         Some(Action::Status(code, reason)) => return status(code, reason),
         Some(Action::Json(value)) => return answer(StatusCode::OK, &value),
+        Some(Action::Rewrite(from, to)) => rewrite = Some((from, to)),
         Some(Action::Delay(time)) => tokio::time::sleep(time).await,
         Some(Action::DelayAnswer(time)) => delay = time,
         Some(Action::Hang) => std::future::pending().await,
@@ -189,7 +231,8 @@ async fn forward(State(shared): State<Shared>, request: axum::extract::Request) 
         }
     }
     let body = axum::body::to_bytes(body, 8 << 20).await.unwrap_or_default();
-    let mut onward = http::Request::builder().method(parts.method).uri(parts.uri.path_and_query().map_or("/", |path| path.as_str()));
+    let mut onward =
+        http::Request::builder().method(parts.method).uri(parts.uri.path_and_query().map_or("/", |path| path.as_str()));
     let handed_on = [header::ACCEPT, header::CONTENT_TYPE, header::USER_AGENT];
     for (name, value) in handed_on.iter().filter_map(|name| Some((name, parts.headers.get(name)?))) {
         onward = onward.header(name, value);
@@ -202,14 +245,37 @@ async fn forward(State(shared): State<Shared>, request: axum::extract::Request) 
         Ok(response) => {
             tokio::time::sleep(delay).await;
             let (parts, body) = response.into_parts();
-            let mut onward = Response::new(Body::new(body));
+            let body = match rewrite {
+                Some((from, to)) => rewritten(Body::new(body), from, to),
+                None => Body::new(body),
+            };
+            let mut onward = Response::new(cut_short(body, shared.cuts.subscribe()));
             *onward.status_mut() = parts.status;
-            let kept: HeaderMap = parts.headers.into_iter().filter_map(|(name, value)| Some((name?, value))).filter(|(name, _)| *name == header::CONTENT_TYPE).collect();
+            let kept: HeaderMap = parts
+                .headers
+                .into_iter()
+                .filter_map(|(name, value)| Some((name?, value)))
+                .filter(|(name, _)| *name == header::CONTENT_TYPE)
+                .collect();
             *onward.headers_mut() = kept;
             onward
         }
         Err(error) => status(502, &error.to_string()),
     }
+}
+
+/// The body, until connections are cut.
+fn cut_short(body: Body, mut cuts: watch::Receiver<u32>) -> Body {
+    let cut = async move {
+        let _ = cuts.changed().await;
+    };
+    Body::from_stream(body.into_data_stream().take_until(Box::pin(cut)))
+}
+
+/// The body with another text. A chunk is whole as far as the tests go: their objects are small.
+fn rewritten(body: Body, from: &'static str, to: &'static str) -> Body {
+    let replaced = move |chunk: Bytes| Bytes::from(String::from_utf8_lossy(&chunk).replace(from, to));
+    Body::from_stream(body.into_data_stream().map(move |chunk| chunk.map(replaced)))
 }
 
 /// An answer of the API server that is no success.

@@ -154,6 +154,23 @@ fn a_spent_budget_is_an_event_once() {
 }
 
 #[test]
+fn the_first_minutes_of_a_profile_are_no_warning() {
+    let mut profile = profile(AVAILABILITY);
+    let warnings = |old: &PerformanceProfileStatus, new: &PerformanceProfileStatus| {
+        transitions(old, new).into_iter().filter(|transition| transition.warning).count()
+    };
+    let nothing_yet = status_of(&profile, &observed(), &all_applied(), Answer::Given(std::sync::Arc::default()));
+    assert_eq!(condition(&nothing_yet, "MetricsAvailable").0, "False");
+    assert_eq!(warnings(&PerformanceProfileStatus::default(), &nothing_yet), 0);
+    profile.status = Some(nothing_yet.clone());
+    let well = status_of(&profile, &observed(), &all_applied(), given(0.9, 10, &GROUPS));
+    assert_eq!(warnings(&nothing_yet, &well), 0);
+    profile.status = Some(well.clone());
+    let lost = status_of(&profile, &observed(), &all_applied(), Answer::Given(std::sync::Arc::default()));
+    assert_eq!(warnings(&well, &lost), 2, "rules and metrics that were there and are gone are news");
+}
+
+#[test]
 fn rules_that_are_not_loaded_say_so() {
     let status = status_of(&profile(AVAILABILITY), &observed(), &all_applied(), given(0.6, 10, &GROUPS[..1]));
     let (truth, reason, message) = condition(&status, "RulesLoaded");

@@ -110,8 +110,11 @@ fn clashes(manifest: &Manifest, before: &[&Manifest]) -> Vec<Finding> {
     if let Some(other) = before.iter().find(|other| key(other, "/metadata/name") == key(manifest, "/metadata/name")) {
         let message = format!("a profile of this name stands at {} too: the later one would replace it", place(other));
         findings.push(Finding::new(Level::Error, "/metadata/name", message));
-    } else if let Some(other) = before.iter().find(|other| key(other, "/spec/targetRef") == key(manifest, "/spec/targetRef")) {
-        let message = format!("the profile at {} has the same targetRef: only the older one would be carried out", place(other));
+    } else if let Some(other) =
+        before.iter().find(|other| key(other, "/spec/targetRef") == key(manifest, "/spec/targetRef"))
+    {
+        let message =
+            format!("the profile at {} has the same targetRef: only the older one would be carried out", place(other));
         findings.push(Finding::new(Level::Error, "/spec/targetRef", message));
     }
     findings

@@ -112,10 +112,7 @@ impl RuleArgs {
     pub fn settings(&self) -> Settings {
         Settings {
             rule_labels: self.rule_labels.iter().cloned().collect(),
-            slo: slo::Options {
-                evaluation_interval: self.evaluation_interval,
-                scrape_interval: self.scrape_interval,
-            },
+            slo: slo::Options { evaluation_interval: self.evaluation_interval, scrape_interval: self.scrape_interval },
         }
     }
 }
@@ -187,7 +184,16 @@ mod tests {
 
     #[test]
     fn lists_come_repeated_or_with_commas() {
-        let cli = Cli::parse_from(["plimsoll", "run", "--namespace", "a,b", "--namespace", "c", "--rule-label", "release=lab"]);
+        let cli = Cli::parse_from([
+            "plimsoll",
+            "run",
+            "--namespace",
+            "a,b",
+            "--namespace",
+            "c",
+            "--rule-label",
+            "release=lab",
+        ]);
         let Command::Run(args) = cli.command else { panic!("not run") };
         assert_eq!(args.namespaces, ["a", "b", "c"]);
         assert_eq!(args.rules.rule_labels, [("release".to_owned(), "lab".to_owned())]);

@@ -51,7 +51,12 @@ fn fields(schema: &Value, path: &str, text: &mut String) {
             None => String::new(),
         };
         let meaning = format!("{}{}", description(field), bounds(field));
-        let _ = writeln!(text, "| `{here}` | {} | {default} | {} |", kind(field), meaning.replace('|', "\\|").replace('\n', " "));
+        let _ = writeln!(
+            text,
+            "| `{here}` | {} | {default} | {} |",
+            kind(field),
+            meaning.replace('|', "\\|").replace('\n', " ")
+        );
         let (below, at) = match field.get("items") {
             Some(items) => (items, format!("{here}[]")),
             None => (field, here),

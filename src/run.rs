@@ -250,7 +250,9 @@ async fn wait_for_definition(client: &Client, readiness: &Readiness) {
         match api_served(client, &format!("{GROUP}/v1alpha1"), "performanceprofiles").await {
             Ok(true) => return readiness.found(DEFINITION),
             Ok(false) => {
-                let wanted = format!("the cluster has no CustomResourceDefinition performanceprofiles.{GROUP}: install the chart plimsoll-crds");
+                let wanted = format!(
+                    "the cluster has no CustomResourceDefinition performanceprofiles.{GROUP}: install the chart plimsoll-crds"
+                );
                 tracing::warn!("{wanted}");
                 readiness.wait_for(DEFINITION, wanted);
             }

@@ -41,7 +41,8 @@ fn mend(value: &mut Value) {
             }
             // The lines of a doc comment are as long as the code's; the reader's terminal breaks them where it likes.
             if let Some(Value::String(description)) = map.get_mut("description") {
-                *description = description.split("\n\n").map(|part| part.replace('\n', " ")).collect::<Vec<_>>().join("\n\n");
+                *description =
+                    description.split("\n\n").map(|part| part.replace('\n', " ")).collect::<Vec<_>>().join("\n\n");
             }
             map.values_mut().for_each(mend);
         }

@@ -63,7 +63,9 @@ impl Candidate {
             match stepped {
                 Ok(Ok(true)) => return true,
                 Ok(Ok(false)) => {}
-                Ok(Err(error)) => tracing::warn!(lease = self.name, error = super::message(&error), "cannot take the lease yet"),
+                Ok(Err(error)) => {
+                    tracing::warn!(lease = self.name, error = super::message(&error), "cannot take the lease yet");
+                }
                 Err(_) => tracing::warn!(lease = self.name, "no answer to the request for the lease"),
             }
             tokio::select! {
@@ -85,7 +87,9 @@ impl Candidate {
                 Ok(Ok(true)) => renewed = asked,
                 // Somebody else holds it: there is nothing to wait for.
                 Ok(Ok(false)) => return LeaseLost { lease: self.name.clone() },
-                Ok(Err(error)) => tracing::warn!(lease = self.name, error = super::message(&error), "cannot renew the lease"),
+                Ok(Err(error)) => {
+                    tracing::warn!(lease = self.name, error = super::message(&error), "cannot renew the lease");
+                }
                 Err(_) => tracing::warn!(lease = self.name, "no answer to the renewal of the lease"),
             }
             if renewed.elapsed() >= RENEW_DEADLINE {
@@ -149,7 +153,8 @@ impl Candidate {
     pub async fn release(&self) {
         let released = async {
             let Some(mut lease) = self.api.get_opt(&self.name).await? else { return Ok(()) };
-            let Some(spec) = lease.spec.as_mut().filter(|spec| spec.holder_identity.as_deref() == Some(&self.identity)) else {
+            let Some(spec) = lease.spec.as_mut().filter(|spec| spec.holder_identity.as_deref() == Some(&self.identity))
+            else {
                 return Ok(());
             };
             spec.holder_identity = None;

@@ -131,7 +131,9 @@ fn sizes(view: &View) -> Vec<Size> {
 fn scaler(autoscaler: &HorizontalPodAutoscaler) -> Scaler {
     let status = autoscaler.status.clone().unwrap_or_default();
     let limited = |condition: &k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscalerCondition| {
-        condition.type_ == "ScalingLimited" && condition.status == "True" && condition.reason.as_deref() == Some("TooManyReplicas")
+        condition.type_ == "ScalingLimited"
+            && condition.status == "True"
+            && condition.reason.as_deref() == Some("TooManyReplicas")
     };
     let utilization = status.current_metrics.iter().flatten().filter_map(|metric| {
         let (name, current) = match (&metric.resource, &metric.container_resource) {
@@ -160,14 +162,46 @@ impl Collector for WorkloadCollector {
         let labels = |size: &Size| [("namespace", size.namespace.clone()), ("profile", size.profile.clone())];
 
         let count = ConstGauge::new(i64::try_from(sizes.len()).unwrap_or(i64::MAX));
-        count.encode(encoder.encode_descriptor("profiles", "Profiles that this replica looks after", None, MetricType::Gauge)?)?;
-        gauges(&mut encoder, "target_ready_pods", "Ready pods of the profile's target", sizes.iter().filter_map(|size| Some((labels(size), size.ready?))))?;
-        gauges(&mut encoder, "autoscaler_replicas", "Pods that the autoscaler sees", scalers().map(|(size, scaler)| (labels(size), scaler.replicas)))?;
-        gauges(&mut encoder, "autoscaler_max_replicas", "Most pods that the autoscaler may make", scalers().map(|(size, scaler)| (labels(size), scaler.max)))?;
-        gauges(&mut encoder, "autoscaler_at_max", "1 while the autoscaler would go beyond its maximum", scalers().map(|(size, scaler)| (labels(size), i64::from(scaler.at_max))))?;
+        count.encode(encoder.encode_descriptor(
+            "profiles",
+            "Profiles that this replica looks after",
+            None,
+            MetricType::Gauge,
+        )?)?;
+        gauges(
+            &mut encoder,
+            "target_ready_pods",
+            "Ready pods of the profile's target",
+            sizes.iter().filter_map(|size| Some((labels(size), size.ready?))),
+        )?;
+        gauges(
+            &mut encoder,
+            "autoscaler_replicas",
+            "Pods that the autoscaler sees",
+            scalers().map(|(size, scaler)| (labels(size), scaler.replicas)),
+        )?;
+        gauges(
+            &mut encoder,
+            "autoscaler_max_replicas",
+            "Most pods that the autoscaler may make",
+            scalers().map(|(size, scaler)| (labels(size), scaler.max)),
+        )?;
+        gauges(
+            &mut encoder,
+            "autoscaler_at_max",
+            "1 while the autoscaler would go beyond its maximum",
+            scalers().map(|(size, scaler)| (labels(size), i64::from(scaler.at_max))),
+        )?;
         let utilization = scalers().flat_map(|(size, scaler)| {
             scaler.utilization.iter().map(move |(resource, ratio)| {
-                ([("namespace", size.namespace.clone()), ("profile", size.profile.clone()), ("resource", resource.clone())], *ratio)
+                (
+                    [
+                        ("namespace", size.namespace.clone()),
+                        ("profile", size.profile.clone()),
+                        ("resource", resource.clone()),
+                    ],
+                    *ratio,
+                )
             })
         });
         let help = "Mean use of the pods' requests that the autoscaler measures; 1 is all";

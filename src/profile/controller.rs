@@ -92,12 +92,16 @@ impl Controller {
         let (autoscalers, autoscaler_writer) = reflector::store();
         let (disruption_budgets, budget_writer) = reflector::store();
         let ready_pods = ReadyPods::default();
-        let stores =
-            Stores { profiles: profiles.clone(), autoscalers: autoscalers.clone(), disruption_budgets: disruption_budgets.clone() };
+        let stores = Stores {
+            profiles: profiles.clone(),
+            autoscalers: autoscalers.clone(),
+            disruption_budgets: disruption_budgets.clone(),
+        };
         self.shared.collector.add(View { profiles: profiles.clone(), autoscalers, ready_pods: ready_pods.clone() });
 
-        let autoscaler_events =
-            watcher(self.api::<HorizontalPodAutoscaler>(), everything.clone()).default_backoff().reflect(autoscaler_writer);
+        let autoscaler_events = watcher(self.api::<HorizontalPodAutoscaler>(), everything.clone())
+            .default_backoff()
+            .reflect(autoscaler_writer);
         let budget_events =
             watcher(self.api::<PodDisruptionBudget>(), everything.clone()).default_backoff().reflect(budget_writer);
         let rivals = watcher(self.api::<Guarded>(), everything.clone()).default_backoff();
@@ -117,7 +121,8 @@ impl Controller {
             metrics: Arc::clone(&self.shared.metrics),
         });
         let tidying = tidy(Arc::clone(&context), stop.clone());
-        let running = main.with_config(Config::default().concurrency(self.shared.concurrency).debounce(DEBOUNCE))
+        let running = main
+            .with_config(Config::default().concurrency(self.shared.concurrency).debounce(DEBOUNCE))
             .reconcile_on(triggers(autoscaler_events, triggers::autoscaler_fingerprint, move |autoscaler| {
                 triggers::of_autoscaler(autoscaler, &p1)
             }))
@@ -126,7 +131,11 @@ impl Controller {
                 all.extend(triggers::same_name(budget, ""));
                 all
             }))
-            .reconcile_on(triggers(self.metadata::<ConfigMap>(ours.clone()), triggers::version_fingerprint, triggers::owner))
+            .reconcile_on(triggers(
+                self.metadata::<ConfigMap>(ours.clone()),
+                triggers::version_fingerprint,
+                triggers::owner,
+            ))
             .reconcile_on(triggers(self.rules(ours), triggers::version_fingerprint, triggers::owner))
             .reconcile_on(self.workloads::<Deployment>("Deployment", p3, ready_pods.clone()))
             .reconcile_on(self.workloads::<StatefulSet>("StatefulSet", p4, ready_pods))
@@ -152,15 +161,27 @@ impl Controller {
         }
     }
 
-    fn metadata<K>(&self, config: watcher::Config) -> impl Stream<Item = watcher::Result<watcher::Event<PartialObjectMeta<K>>>> + use<K>
+    fn metadata<K>(
+        &self,
+        config: watcher::Config,
+    ) -> impl Stream<Item = watcher::Result<watcher::Event<PartialObjectMeta<K>>>> + use<K>
     where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + Sync + 'static,
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + DeserializeOwned
+            + std::fmt::Debug
+            + Send
+            + Sync
+            + 'static,
     {
         watcher(self.api::<PartialObjectMeta<K>>(), config).default_backoff()
     }
 
     /// Starts when the API of the Prometheus Operator appears: before, every watch would be a 404.
-    fn rules(&self, config: watcher::Config) -> impl Stream<Item = watcher::Result<watcher::Event<PartialObjectMeta<PrometheusRule>>>> + use<> {
+    fn rules(
+        &self,
+        config: watcher::Config,
+    ) -> impl Stream<Item = watcher::Result<watcher::Event<PartialObjectMeta<PrometheusRule>>>> + use<> {
         let mut served = self.shared.prometheus_rule_api.clone();
         let events = self.metadata::<PrometheusRule>(config);
         stream::once(async move {
@@ -171,7 +192,12 @@ impl Controller {
     }
 
     /// Workloads that are some profile's target, when their template or their ready pods change.
-    fn workloads<K>(&self, kind: &'static str, profiles: Store<Guarded>, ready: ReadyPods) -> impl Stream<Item = ObjectRef<Guarded>> + use<K>
+    fn workloads<K>(
+        &self,
+        kind: &'static str,
+        profiles: Store<Guarded>,
+        ready: ReadyPods,
+    ) -> impl Stream<Item = ObjectRef<Guarded>> + use<K>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
     {
@@ -185,7 +211,9 @@ impl Controller {
                 ready.note(kind, event);
             }
         });
-        triggers(events, triggers::workload_fingerprint, move |workload| triggers::of_workload(workload, kind, &profiles))
+        triggers(events, triggers::workload_fingerprint, move |workload| {
+            triggers::of_workload(workload, kind, &profiles)
+        })
     }
 
     fn news(&self, profiles: Store<Guarded>) -> impl Stream<Item = ObjectRef<Guarded>> + use<> {

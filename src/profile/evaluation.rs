@@ -4,9 +4,9 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::validate::{Part, Profile};
 use crate::{
-    api::v1alpha1::{ObjectiveState, PerformanceProfileStatus},
+    api::v1alpha1::PerformanceProfileStatus,
     prometheus::{Answer, ClientError, Given, GroupState, Loaded, Snapshot, age, longest_age, missing_labels},
-    slo::{self, evaluate::State},
+    slo,
 };
 
 /// What is known of a profile's objectives.
@@ -99,9 +99,10 @@ fn measured(
     old: Option<&PerformanceProfileStatus>,
 ) -> Measured {
     let name = objective.identity.objective.clone();
-    let before = old.and_then(|old| old.objectives.iter().find(|each| each.name == name)).map(|each| state_of(each.state));
+    let before = old.and_then(|old| old.objectives.iter().find(|each| each.name == name)).map(|each| each.state);
     let found = given.samples.get(&objective.identity);
-    let freshness = found.and_then(|found| found.newest).map_or(Freshness::Absent, |newest| freshness(newest, at, options));
+    let freshness =
+        found.and_then(|found| found.newest).map_or(Freshness::Absent, |newest| freshness(newest, at, options));
     let nothing = slo::evaluate::Samples::default();
     let samples = match (found, freshness) {
         (Some(found), Freshness::Fresh(_)) => &found.samples,
@@ -118,35 +119,14 @@ fn freshness(newest: f64, at: Timestamp, options: &slo::Options) -> Freshness {
     }
 }
 
-/// The state on the wire.
-pub const fn wire_state(state: State) -> ObjectiveState {
-    match state {
-        State::Met => ObjectiveState::Met,
-        State::AtRisk => ObjectiveState::AtRisk,
-        State::Burning => ObjectiveState::Burning,
-        State::Exhausted => ObjectiveState::Exhausted,
-        State::LowTraffic => ObjectiveState::LowTraffic,
-        State::Unknown => ObjectiveState::Unknown,
-    }
-}
-
-const fn state_of(state: ObjectiveState) -> State {
-    match state {
-        ObjectiveState::Met => State::Met,
-        ObjectiveState::AtRisk => State::AtRisk,
-        ObjectiveState::Burning => State::Burning,
-        ObjectiveState::Exhausted => State::Exhausted,
-        ObjectiveState::LowTraffic => State::LowTraffic,
-        ObjectiveState::Unknown => State::Unknown,
-    }
-}
-
 fn rules_loaded(profile: &Profile, loaded: &Loaded) -> RulesLoaded {
     let Part::Wanted(plan) = &profile.rules else {
         return RulesLoaded::Unknown("the rules are not written as the profile declares them".to_owned());
     };
     let (groups, selectors) = match loaded {
-        Loaded::Unknown(message) => return RulesLoaded::Unknown(format!("Prometheus does not tell its rules: {message}")),
+        Loaded::Unknown(message) => {
+            return RulesLoaded::Unknown(format!("Prometheus does not tell its rules: {message}"));
+        }
         Loaded::Groups { groups, selectors } => (groups, selectors),
     };
     // The group of the workload has only alerts, and is not asked for by the names of its rules.
@@ -160,7 +140,10 @@ fn rules_loaded(profile: &Profile, loaded: &Loaded) -> RulesLoaded {
                     .to_owned()
             })
         } else {
-            format!("the cluster has no PrometheusRule API: load the file in ConfigMap {} into Prometheus", super::build::rules_name(&profile.name))
+            format!(
+                "the cluster has no PrometheusRule API: load the file in ConfigMap {} into Prometheus",
+                super::build::rules_name(&profile.name)
+            )
         };
         return RulesLoaded::Missing(format!("Prometheus has no rule group {name}: {why}"));
     }

@@ -59,7 +59,12 @@ impl<'a> Publisher<'a> {
                 // An apply to what is gone would be a create, hence a conflict; a conflict may also be a busy server's.
                 let perhaps_gone = matches!(categorize(&error), Category::NotFound | Category::Conflict);
                 if perhaps_gone && is_gone(&api, name, profile.metadata.uid.as_deref()).await {
-                    tracing::debug!(namespace, name, error = message(&error), "profile is gone: nobody is left to tell");
+                    tracing::debug!(
+                        namespace,
+                        name,
+                        error = message(&error),
+                        "profile is gone: nobody is left to tell"
+                    );
                     return Ok(());
                 }
                 return Err(Error::Status(error));
@@ -81,8 +86,16 @@ impl<'a> Publisher<'a> {
             uid: invalid.metadata.uid.clone(),
             ..ObjectReference::default()
         };
-        tracing::warn!(name = invalid.metadata.name, namespace = invalid.metadata.namespace, error = invalid.error, "profile cannot be read");
-        let note = format!("the profile cannot be read by this version of the operator: {}; nothing is changed", invalid.error);
+        tracing::warn!(
+            name = invalid.metadata.name,
+            namespace = invalid.metadata.namespace,
+            error = invalid.error,
+            "profile cannot be read"
+        );
+        let note = format!(
+            "the profile cannot be read by this version of the operator: {}; nothing is changed",
+            invalid.error
+        );
         self.event(&reference, Transition { warning: true, reason: reasons::INVALID.to_owned(), note }).await;
         Ok(())
     }

@@ -24,7 +24,10 @@ use super::{
     validate::{alerting, validate},
 };
 use crate::{
-    api::v1alpha1::{ChildState, PerformanceProfile}, kube::AppliedMemory, metrics::Metrics, prometheus::Snapshot,
+    api::v1alpha1::{ChildState, PerformanceProfile},
+    kube::AppliedMemory,
+    metrics::Metrics,
+    prometheus::Snapshot,
 };
 
 /// Longest time for one reconcile: a call to the API server may hang for minutes.
@@ -103,10 +106,15 @@ async fn pipeline(profile: &PerformanceProfile, context: &Context) -> Result<Act
     let applied = writer.apply(desired, &observed.live, &rules_name(&checked.name)).await;
     let alerting = alerting(profile);
     let evaluation = evaluate(&checked, &alerting, &context.settings.slo, &snapshot, profile.status.as_ref());
-    let facts = Facts { profile, checked: &checked, observed: &observed, applied: &applied.children, evaluation: &evaluation };
+    let facts =
+        Facts { profile, checked: &checked, observed: &observed, applied: &applied.children, evaluation: &evaluation };
     let status = status::status(&facts, now);
     Publisher::new(context).publish(profile, status).await?;
-    if applied.errors.is_empty() { Ok(Action::requeue(next_look(&facts, now))) } else { Err(Error::Children(applied.errors)) }
+    if applied.errors.is_empty() {
+        Ok(Action::requeue(next_look(&facts, now)))
+    } else {
+        Err(Error::Children(applied.errors))
+    }
 }
 
 /// A `Deployment` or `StatefulSet` is watched, and so are all autoscalers and disruption budgets. Targets of other kinds and

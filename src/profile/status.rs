@@ -14,15 +14,15 @@ use crate::api::{
 };
 
 mod autoscaling;
-mod verdict;
 mod objectives;
 #[cfg(test)]
 mod tests;
 mod transitions;
+mod verdict;
 
 pub use autoscaling::grace_ends_in;
-pub use verdict::{Truth, Verdict};
 pub use transitions::{Transition, same_meaning, transitions};
+pub use verdict::{Truth, Verdict};
 
 /// Everything that a status is made from.
 pub struct Facts<'a> {
@@ -129,7 +129,10 @@ fn scaling(facts: &Facts<'_>) -> Option<ScalingStatus> {
     Some(ScalingStatus {
         current: workload.replicas,
         ready: workload.ready,
-        desired: live.and_then(|live| live.status.as_ref()).map(|status| status.desired_replicas).filter(|_| wanted.is_some()),
+        desired: live
+            .and_then(|live| live.status.as_ref())
+            .map(|status| status.desired_replicas)
+            .filter(|_| wanted.is_some()),
         declared_min: wanted.map_or(workload.replicas, |(min, _)| min),
         max: wanted.map_or(workload.replicas, |(_, max)| max),
     })

@@ -10,10 +10,11 @@ use crate::{api::v1alpha1::PerformanceProfile, yaml};
 
 /// A profile named `shop` in the namespace `store` for the Deployment `web`, with this spec beside the target.
 pub fn profile(spec: &str) -> PerformanceProfile {
+    let indented: Vec<_> = spec.lines().map(|line| format!("  {line}")).collect();
     let text = format!(
         "apiVersion: plimsoll.dev/v1alpha1\nkind: PerformanceProfile\nmetadata: {{name: shop, namespace: store, uid: u1, \
-         generation: 7}}\nspec:\n  targetRef: {{name: web}}\n{}",
-        spec.lines().map(|line| format!("  {line}\n")).collect::<String>()
+         generation: 7}}\nspec:\n  targetRef: {{name: web}}\n{}\n",
+        indented.join("\n")
     );
     let mut documents = yaml::documents(&text).unwrap();
     serde_json::from_value(documents.remove(0).value).unwrap()
@@ -31,7 +32,12 @@ pub fn observed() -> Observed {
     let labels = BTreeMap::from([("app".to_owned(), "web".to_owned())]);
     let selector = serde_json::from_value(serde_json::json!({"matchLabels": {"app": "web"}})).unwrap();
     Observed {
-        target: TargetState::Found(Workload { replicas: 3, ready: Some(3), selector: Some(selector), pod_labels: labels }),
+        target: TargetState::Found(Workload {
+            replicas: 3,
+            ready: Some(3),
+            selector: Some(selector),
+            pod_labels: labels,
+        }),
         rivals: Rivals::default(),
         live: Children::default(),
         prometheus_rule_api: true,

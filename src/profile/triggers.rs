@@ -156,8 +156,7 @@ pub fn of_rival(gone: &Guarded, profiles: &Store<Guarded>) -> Vec<ObjectRef<Guar
 /// the measurements, which move at each sync.
 pub fn autoscaler_fingerprint(autoscaler: &HorizontalPodAutoscaler) -> u64 {
     let status = autoscaler.status.clone().unwrap_or_default();
-    let conditions: Vec<_> =
-        status.conditions.iter().flatten().map(|c| json!([c.type_, c.status, c.reason])).collect();
+    let conditions: Vec<_> = status.conditions.iter().flatten().map(|c| json!([c.type_, c.status, c.reason])).collect();
     digest(&json!([
         autoscaler.spec,
         autoscaler.metadata.labels,

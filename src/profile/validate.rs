@@ -2,11 +2,11 @@
 //!
 //! A part that is wrong is held with a reason; the other parts go on.
 
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use k8s_openapi::{
     api::autoscaling::v2::{HorizontalPodAutoscalerBehavior, MetricSpec},
     apimachinery::pkg::apis::meta::v1::{LabelSelector, OwnerReference},
 };
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::{Resource, ResourceExt};
 
 use super::{
@@ -17,8 +17,7 @@ use super::{
 };
 use crate::{
     api::{
-        annotations,
-        reasons,
+        annotations, reasons,
         v1alpha1::{Autoscaling, Disruption, Management, PerformanceProfile, TargetRef},
     },
     slo,
@@ -168,11 +167,15 @@ pub fn workload<'a>(target: &TargetRef, state: &'a TargetState) -> Result<&'a Wo
         )),
         TargetState::UnknownKind => Err(Why::new(
             reasons::UNKNOWN_KIND,
-            format!("the API server serves no {kind} in {api_version}: correct targetRef in a new profile, or install that API"),
+            format!(
+                "the API server serves no {kind} in {api_version}: correct targetRef in a new profile, or install that API"
+            ),
         )),
         TargetState::NotScalable => Err(Why::new(
             reasons::NOT_SCALABLE,
-            format!("{kind} in {api_version} has no scale subresource: only kinds such as Deployment and StatefulSet can be scaled"),
+            format!(
+                "{kind} in {api_version} has no scale subresource: only kinds such as Deployment and StatefulSet can be scaled"
+            ),
         )),
         TargetState::Unreadable(message) => Err(Why::new(
             reasons::APPLY_FAILED,

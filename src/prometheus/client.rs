@@ -126,8 +126,8 @@ impl Client {
             return Err(refused(format!("{url} answers {status} when asked for its rules")));
         }
         let text = response.text().await.map_err(|error| refused(format!("{url}: {}", chain(&error))))?;
-        let rules: RulesResponse =
-            serde_json::from_str(&text).map_err(|error| refused(format!("{url} tells its rules in another form: {error}")))?;
+        let rules: RulesResponse = serde_json::from_str(&text)
+            .map_err(|error| refused(format!("{url} tells its rules in another form: {error}")))?;
         Ok(rules.data.groups)
     }
 
@@ -143,7 +143,11 @@ impl Client {
         let token = match &self.options.bearer_token_file {
             Some(file) => {
                 let text = tokio::fs::read_to_string(file).await;
-                Some(text.map_err(|error| unusable(format!("bearer token file {}: {error}", file.display())))?.trim().to_owned())
+                Some(
+                    text.map_err(|error| unusable(format!("bearer token file {}: {error}", file.display())))?
+                        .trim()
+                        .to_owned(),
+                )
             }
             None => None,
         };
@@ -163,12 +167,13 @@ fn connect(options: &ClientOptions, token: Option<&str>) -> Result<HttpClient, C
     let mut headers = HeaderMap::new();
     for (name, value) in &options.headers {
         let name: HeaderName = name.parse().map_err(|_| unusable(format!("`{name}` is no name of a header")))?;
-        let value = HeaderValue::from_str(value).map_err(|_| unusable(format!("the value of header {name} is no text")))?;
+        let value =
+            HeaderValue::from_str(value).map_err(|_| unusable(format!("the value of header {name} is no text")))?;
         headers.insert(name, value);
     }
     if let Some(token) = token {
-        let mut value =
-            HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| unusable("the bearer token is no text".to_owned()))?;
+        let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
+            .map_err(|_| unusable("the bearer token is no text".to_owned()))?;
         value.set_sensitive(true);
         headers.insert(AUTHORIZATION, value);
     }
@@ -191,7 +196,11 @@ fn connect(options: &ClientOptions, token: Option<&str>) -> Result<HttpClient, C
         None => builder,
     };
     let client = builder.build().map_err(|error| {
-        unusable(format!("no TLS for {}: {}; name the authorities with --prometheus-ca-file", shown(&options.url), chain(&error)))
+        unusable(format!(
+            "no TLS for {}: {}; name the authorities with --prometheus-ca-file",
+            shown(&options.url),
+            chain(&error)
+        ))
     })?;
     HttpClient::from(client, &options.url).map_err(|_| {
         unusable(format!("`{}` is no URL: write it like http://prometheus.monitoring.svc:9090", shown(&options.url)))
@@ -221,22 +230,32 @@ fn explain(url: &str, error: &QueryError) -> ClientError {
             (reasons::PROMETHEUS_REFUSES, "refused", format!("{url} refuses the query: {refusal}"))
         }
         QueryError::Client(client) => match client.inner() {
-            Some(inner) if inner.is_timeout() => {
-                (reasons::PROMETHEUS_UNREACHABLE, "timeout", format!("{url} does not answer within {} s", TIMEOUT.as_secs()))
-            }
+            Some(inner) if inner.is_timeout() => (
+                reasons::PROMETHEUS_UNREACHABLE,
+                "timeout",
+                format!("{url} does not answer within {} s", TIMEOUT.as_secs()),
+            ),
             Some(inner) if inner.is_connect() => {
                 (reasons::PROMETHEUS_UNREACHABLE, "unreachable", format!("{url} cannot be reached: {}", chain(inner)))
             }
             Some(inner) if inner.status().is_some() => {
                 let status = inner.status().map(|status| status.to_string()).unwrap_or_default();
-                (reasons::PROMETHEUS_REFUSES, "refused", format!("{url} answers {status}: check the URL, its path and the token"))
+                (
+                    reasons::PROMETHEUS_REFUSES,
+                    "refused",
+                    format!("{url} answers {status}: check the URL, its path and the token"),
+                )
             }
             Some(inner) => (
                 reasons::PROMETHEUS_REFUSES,
                 "malformed",
                 format!("{url} does not answer as a Prometheus does: {}; check the URL and its path", chain(inner)),
             ),
-            None => (reasons::PROMETHEUS_REFUSES, "malformed", format!("{url} does not answer as a Prometheus does: {client}; check the URL and its path")),
+            None => (
+                reasons::PROMETHEUS_REFUSES,
+                "malformed",
+                format!("{url} does not answer as a Prometheus does: {client}; check the URL and its path"),
+            ),
         },
         other => (reasons::PROMETHEUS_UNREACHABLE, "unusable", other.to_string()),
     };

@@ -86,7 +86,9 @@ impl Evaluator {
         snapshot::distribute_times(&times, &mut samples);
         // Some that answer queries have no rules of their own, such as a Thanos querier without a ruler.
         let loaded = match prometheus.rule_groups(&[HEARTBEAT, WINDOW_HEARTBEAT]).await {
-            Ok(groups) => Loaded::Groups { groups: snapshot::groups(&groups), selectors: selectors::read(&self.client).await },
+            Ok(groups) => {
+                Loaded::Groups { groups: snapshot::groups(&groups), selectors: selectors::read(&self.client).await }
+            }
             Err(error) => Loaded::Unknown(error.message),
         };
         Ok(Given { samples, loaded })

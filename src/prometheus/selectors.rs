@@ -20,7 +20,10 @@ pub struct RuleSelector {
 
 /// Reads the `ruleSelector` of every `Prometheus` object; none where there are none, or where they cannot be read.
 pub async fn read(client: &Client) -> Vec<RuleSelector> {
-    let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("monitoring.coreos.com", "v1", "Prometheus"), "prometheuses");
+    let resource = ApiResource::from_gvk_with_plural(
+        &GroupVersionKind::gvk("monitoring.coreos.com", "v1", "Prometheus"),
+        "prometheuses",
+    );
     match Api::<DynamicObject>::all_with(client.clone(), &resource).list(&ListParams::default()).await {
         Ok(list) => list.items.iter().map(selector).collect(),
         Err(error) => {
@@ -41,9 +44,8 @@ fn selector(prometheus: &DynamicObject) -> RuleSelector {
 /// What to do when rules with these labels are not loaded: the labels that some `Prometheus` asks for and that are not
 /// there. Nothing where the labels are not the cause.
 pub fn missing_labels(labels: &BTreeMap<String, String>, selectors: &[RuleSelector]) -> Option<String> {
-    let selects = |selector: &LabelSelector| {
-        Selector::try_from(selector.clone()).is_ok_and(|selector| selector.matches(labels))
-    };
+    let selects =
+        |selector: &LabelSelector| Selector::try_from(selector.clone()).is_ok_and(|selector| selector.matches(labels));
     if selectors.is_empty() || selectors.iter().any(|each| each.selector.as_ref().is_some_and(selects)) {
         return None;
     }

@@ -68,8 +68,16 @@ impl Recorded {
 
     /// The numbers as a status shows them: two records that show the same are no news.
     pub fn shown(&self) -> Vec<String> {
-        let slo::evaluate::Samples { bad_events, total_events, budget_events, objective, budget_remaining, coverage, burn, bad_rate: _ } =
-            &self.samples;
+        let slo::evaluate::Samples {
+            bad_events,
+            total_events,
+            budget_events,
+            objective,
+            budget_remaining,
+            coverage,
+            burn,
+            bad_rate: _,
+        } = &self.samples;
         let counts = [bad_events, total_events, budget_events, budget_remaining, coverage];
         let counts = counts.into_iter().map(|number| format!("{:?}", number.map(number::round3)));
         let burn = burn.iter().map(|(window, rate)| format!("{window} {}", shown_burn(*rate)));
@@ -151,7 +159,8 @@ pub fn groups(groups: &[RuleGroup]) -> HashMap<String, GroupState> {
         for rule in &group.rules {
             let label = |name: &str| rule.labels.get(name).cloned();
             let (Some(namespace), Some(profile)) = (label("namespace"), label("profile")) else { continue };
-            let failed = (rule.health == "err").then(|| rule.last_error.clone().unwrap_or_else(|| "no reason given".to_owned()));
+            let failed =
+                (rule.health == "err").then(|| rule.last_error.clone().unwrap_or_else(|| "no reason given".to_owned()));
             // The same group may be loaded twice, by two Prometheus behind one address; an error in either is one.
             let state = all
                 .entry(group.name.clone())
@@ -168,7 +177,9 @@ mod tests {
 
     #[test]
     fn burn_rates_have_two_digits() {
-        for (rate, shown) in [(0.0, "0"), (14.444, "14"), (1.05, "1.1"), (0.996, "1"), (0.0414, "0.041"), (999.0, "1000"), (1e-9, "0")] {
+        for (rate, shown) in
+            [(0.0, "0"), (14.444, "14"), (1.05, "1.1"), (0.996, "1"), (0.0414, "0.041"), (999.0, "1000"), (1e-9, "0")]
+        {
             assert_eq!(shown_burn(rate), shown, "{rate}");
         }
     }

@@ -1,8 +1,6 @@
 //! A profile that this version cannot read: it stops no other.
 
-use crate::harness::{
-    Action, Cluster, Launch, Proxy, deployment, essence, profile, profile_with,
-};
+use crate::harness::{Action, Cluster, Launch, Proxy, deployment, essence, profile, profile_with};
 
 #[tokio::test]
 #[ignore = "needs a cluster: make test-cluster"]

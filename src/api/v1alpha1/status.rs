@@ -5,6 +5,8 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use crate::slo::evaluate::State as ObjectiveState;
+
 /// What the operator sees and did.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
@@ -78,23 +80,6 @@ pub struct ObjectiveStatus {
     /// When the numbers were measured; it moves only when they do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measured_at: Option<Time>,
-}
-
-/// Verdict on an objective.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ObjectiveState {
-    /// Within its budget.
-    Met,
-    /// Within its budget, of which less than a quarter is left.
-    AtRisk,
-    /// Within its budget, and burning fast enough for an alert.
-    Burning,
-    /// The budget is spent.
-    Exhausted,
-    /// Too few events in the window to judge.
-    LowTraffic,
-    /// Prometheus does not say.
-    Unknown,
 }
 
 /// An error budget.

@@ -40,7 +40,10 @@ impl TargetKinds {
     pub async fn find(&self, client: &Client, target: &TargetRef) -> Result<Kind, kube::Error> {
         let (group, version) = target.api_version.split_once('/').unwrap_or(("", &target.api_version));
         let gvk = GroupVersionKind::gvk(group, version, &target.kind);
-        if gvk.group == "apps" && gvk.version == "v1" && matches!(&*gvk.kind, "Deployment" | "StatefulSet" | "ReplicaSet") {
+        if gvk.group == "apps"
+            && gvk.version == "v1"
+            && matches!(&*gvk.kind, "Deployment" | "StatefulSet" | "ReplicaSet")
+        {
             return Ok(Kind::Scalable(ApiResource::from_gvk(&gvk)));
         }
         if let Some((since, kind)) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&gvk)

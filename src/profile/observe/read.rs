@@ -42,7 +42,8 @@ impl Stores {
     /// Waits for the first lists. Before, nothing is known of others' objects, and what is not known is not absent: to
     /// write then would be to fight with them.
     async fn listed(&self) -> Result<(), Error> {
-        let listed = async { tokio::join!(self.autoscalers.wait_until_ready(), self.disruption_budgets.wait_until_ready()) };
+        let listed =
+            async { tokio::join!(self.autoscalers.wait_until_ready(), self.disruption_budgets.wait_until_ready()) };
         match tokio::time::timeout(FIRST_LIST, listed).await {
             Ok((Ok(()), Ok(()))) => Ok(()),
             _ => Err(Error::NotListed(FIRST_LIST)),
@@ -78,7 +79,12 @@ impl Reader<'_> {
         );
         let target = target?;
         let rivals = self.rivals(profile, &target);
-        let live = Children { autoscaler: autoscaler?, disruption_budget: disruption_budget?, rule: rule?, rule_file: rule_file? };
+        let live = Children {
+            autoscaler: autoscaler?,
+            disruption_budget: disruption_budget?,
+            rule: rule?,
+            rule_file: rule_file?,
+        };
         Ok(Observed { target, rivals, live, prometheus_rule_api })
     }
 
@@ -156,7 +162,9 @@ impl Reader<'_> {
             .iter()
             .filter(|other| here(other.namespace()) && !is_owned_by(&other.metadata, &uid))
             .filter(|other| !pod_labels.is_empty() && !other.name_any().eq(&profile.name_any()))
-            .filter(|other| other.spec.as_ref().and_then(|spec| spec.selector.clone()).is_some_and(|s| selects(s, &pod_labels)))
+            .filter(|other| {
+                other.spec.as_ref().and_then(|spec| spec.selector.clone()).is_some_and(|s| selects(s, &pod_labels))
+            })
             .map(|other| other.name_any())
             .collect();
         disruption_budgets.sort_unstable();
@@ -185,7 +193,8 @@ fn selects(selector: LabelSelector, labels: &std::collections::BTreeMap<String, 
 }
 
 fn app_workload(object: &DynamicObject) -> Workload {
-    let selector = object.data.pointer("/spec/selector").and_then(|s| serde_json::from_value::<LabelSelector>(s.clone()).ok());
+    let selector =
+        object.data.pointer("/spec/selector").and_then(|s| serde_json::from_value::<LabelSelector>(s.clone()).ok());
     let names_something = |selector: &LabelSelector| {
         selector.match_labels.as_ref().is_some_and(|labels| !labels.is_empty())
             || selector.match_expressions.as_ref().is_some_and(|all| !all.is_empty())

@@ -51,7 +51,11 @@ fn split(text: &str) -> Option<Vec<&str>> {
 fn requirement(text: &str) -> Option<Requirement> {
     let expression = |key: &str, operator: &str, values: Option<Vec<String>>| {
         is_key(key).then(|| {
-            Requirement::Expression(LabelSelectorRequirement { key: key.to_owned(), operator: operator.to_owned(), values })
+            Requirement::Expression(LabelSelectorRequirement {
+                key: key.to_owned(),
+                operator: operator.to_owned(),
+                values,
+            })
         })
     };
     if let Some(key) = text.strip_prefix('!') {

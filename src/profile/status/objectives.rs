@@ -8,7 +8,7 @@ use crate::{
         conditions, reasons,
         v1alpha1::{BudgetStatus, BurnStatus, ObjectiveState, ObjectiveStatus, PerformanceProfileStatus, WorstStatus},
     },
-    profile::evaluation::{Evaluation, Freshness, Measured, RulesLoaded, wire_state},
+    profile::evaluation::{Evaluation, Freshness, Measured, RulesLoaded},
     prometheus::shown_burn,
     slo::number::{human_count, percent},
 };
@@ -26,7 +26,9 @@ pub fn objectives(facts: &Facts<'_>, old: &PerformanceProfileStatus) -> Vec<Obje
             let before = old.objectives.iter().find(|each| each.name == objective.name);
             let target = objective.target.to_string();
             match measured.iter().find(|each| each.name == objective.name) {
-                Some(Measured { report, freshness: Freshness::Fresh(taken), .. }) if report.budget_remaining.is_some() => {
+                Some(Measured { report, freshness: Freshness::Fresh(taken), .. })
+                    if report.budget_remaining.is_some() =>
+                {
                     let now = ObjectiveStatus {
                         name: objective.name.clone(),
                         target,
@@ -42,7 +44,7 @@ pub fn objectives(facts: &Facts<'_>, old: &PerformanceProfileStatus) -> Vec<Obje
                             .iter()
                             .map(|(window, rate)| BurnStatus { window: window.to_string(), rate: shown_burn(*rate) })
                             .collect(),
-                        state: wire_state(report.state),
+                        state: report.state,
                         coverage: Some(report.covered.clone()),
                         measured_at: Some(Time(*taken)),
                     };
@@ -57,7 +59,9 @@ pub fn objectives(facts: &Facts<'_>, old: &PerformanceProfileStatus) -> Vec<Obje
 /// The time moves only when something else does: it alone is no reason to write.
 fn with_old_time(now: ObjectiveStatus, before: Option<&ObjectiveStatus>) -> ObjectiveStatus {
     match before {
-        Some(before) if (ObjectiveStatus { measured_at: before.measured_at.clone(), ..now.clone() }) == *before => before.clone(),
+        Some(before) if (ObjectiveStatus { measured_at: before.measured_at.clone(), ..now.clone() }) == *before => {
+            before.clone()
+        }
         _ => now,
     }
 }
@@ -153,14 +157,19 @@ fn metrics_available(objectives: &[Measured]) -> Verdict {
         )),
     });
     match wrong {
-        None => Verdict::new(conditions::METRICS_AVAILABLE, Truth::True, reasons::AS_DECLARED, "every objective has fresh samples"),
+        None => Verdict::new(
+            conditions::METRICS_AVAILABLE,
+            Truth::True,
+            reasons::AS_DECLARED,
+            "every objective has fresh samples",
+        ),
         Some(message) => Verdict::new(conditions::METRICS_AVAILABLE, Truth::False, reasons::NO_DATA, message),
     }
 }
 
 fn objectives_met(objectives: &[Measured]) -> Verdict {
     let in_state = |state| -> Vec<&str> {
-        let those = objectives.iter().filter(|objective| wire_state(objective.report.state) == state);
+        let those = objectives.iter().filter(|objective| objective.report.state == state);
         those.map(|objective| objective.name.as_str()).collect()
     };
     let exhausted = in_state(ObjectiveState::Exhausted);

@@ -9,19 +9,19 @@ use k8s_openapi::{
 use super::*;
 use crate::{
     api::v1alpha1::{ChildState, ObjectiveState},
-    prometheus::{Answer, ClientError, Given, GroupState, Loaded, Snapshot},
     profile::{
         Settings, Why,
         evaluation::evaluate,
         testing::{AVAILABILITY, observed, profile},
         validate::{alerting, validate},
     },
+    prometheus::{Answer, ClientError, Given, GroupState, Loaded, Snapshot},
 };
 
-const NOW: i64 = 1_800_000_000;
+const NOW: u32 = 1_800_000_000;
 
 fn now() -> Timestamp {
-    Timestamp::from_second(NOW).unwrap()
+    Timestamp::from_second(i64::from(NOW)).unwrap()
 }
 
 fn outcome(kind: &'static str, state: ChildState, why: Option<Why>) -> Outcome {
@@ -37,7 +37,12 @@ fn all_applied() -> Children<Applied> {
     }
 }
 
-fn status_of(profile: &PerformanceProfile, observed: &Observed, applied: &Children<Applied>, answer: Answer) -> PerformanceProfileStatus {
+fn status_of(
+    profile: &PerformanceProfile,
+    observed: &Observed,
+    applied: &Children<Applied>,
+    answer: Answer,
+) -> PerformanceProfileStatus {
     let checked = validate(profile, observed, &Settings::default());
     let snapshot = Snapshot { at: now(), answer };
     let options = Settings::default().slo;
@@ -51,7 +56,7 @@ fn condition(status: &PerformanceProfileStatus, type_: &str) -> (String, String,
     (found.status.clone(), found.reason.clone(), found.message.clone())
 }
 
-fn given(remaining: f64, age: i64, groups: &[&str]) -> Answer {
+fn given(remaining: f64, age: u32, groups: &[&str]) -> Answer {
     let mut given = Given::default();
     let identity = crate::slo::Identity {
         namespace: "store".to_owned(),
@@ -59,7 +64,7 @@ fn given(remaining: f64, age: i64, groups: &[&str]) -> Answer {
         objective: "availability".to_owned(),
     };
     let recorded = given.samples.entry(identity).or_default();
-    recorded.newest = Some((NOW - age) as f64);
+    recorded.newest = Some(f64::from(NOW - age));
     for (name, value) in [
         ("plimsoll:bad:events", 1_210.4),
         ("plimsoll:total:events", 3_200_000.0),
@@ -85,7 +90,17 @@ const GROUPS: [&str; 2] = ["plimsoll.store.shop.availability", "plimsoll.store.s
 #[test]
 fn all_is_well() {
     let status = status_of(&profile(AVAILABILITY), &observed(), &all_applied(), given(0.624, 10, &GROUPS));
-    for type_ in ["Ready", "Active", "TargetFound", "AutoscalingReady", "DisruptionReady", "RulesReady", "RulesLoaded", "MetricsAvailable", "ObjectivesMet"] {
+    for type_ in [
+        "Ready",
+        "Active",
+        "TargetFound",
+        "AutoscalingReady",
+        "DisruptionReady",
+        "RulesReady",
+        "RulesLoaded",
+        "MetricsAvailable",
+        "ObjectivesMet",
+    ] {
         assert_eq!(condition(&status, type_).0, "True", "{type_}: {:?}", condition(&status, type_));
     }
     assert_eq!(status.observed_generation, Some(7));
@@ -96,7 +111,10 @@ fn all_is_well() {
     assert_eq!(objective.indicator.as_deref(), Some("99.9622"));
     assert_eq!((&*budget.consumed_events, &*budget.total_events), ("1.21k", "3.2M"));
     assert_eq!(objective.coverage.as_deref(), Some("19d of 30d"));
-    assert_eq!(objective.burn.iter().map(|burn| format!("{} {}", burn.window, burn.rate)).collect::<Vec<_>>(), ["5m 0.41", "1h 0.4"]);
+    assert_eq!(
+        objective.burn.iter().map(|burn| format!("{} {}", burn.window, burn.rate)).collect::<Vec<_>>(),
+        ["5m 0.41", "1h 0.4"]
+    );
     let scaling = status.scaling.as_ref().unwrap();
     assert_eq!((scaling.current, scaling.declared_min, scaling.max), (3, 3, 10));
 }
@@ -120,7 +138,8 @@ fn when_prometheus_is_silent_the_numbers_stay_and_the_state_is_unknown() {
     let mut profile = profile(AVAILABILITY);
     let before = status_of(&profile, &observed(), &all_applied(), given(0.624, 10, &GROUPS));
     profile.status = Some(before.clone());
-    let error = ClientError { reason: reasons::PROMETHEUS_UNREACHABLE, message: "down".to_owned(), outcome: "unreachable" };
+    let error =
+        ClientError { reason: reasons::PROMETHEUS_UNREACHABLE, message: "down".to_owned(), outcome: "unreachable" };
     for (answer, metrics, reason) in [
         (Answer::Failed(error), "False", reasons::PROMETHEUS_UNREACHABLE),
         (Answer::NotConfigured, "Unknown", reasons::NO_PROMETHEUS),
@@ -150,7 +169,10 @@ fn a_spent_budget_is_an_event_once() {
     assert_eq!(condition(&after, "ObjectivesMet").1, reasons::BUDGET_EXHAUSTED);
     let found = transitions(&before, &after);
     assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found[0].warning && found[0].reason == "ObjectiveExhausted" && found[0].note.contains("-12 %"), "{found:?}");
+    assert!(
+        found[0].warning && found[0].reason == "ObjectiveExhausted" && found[0].note.contains("-12 %"),
+        "{found:?}"
+    );
 }
 
 #[test]
@@ -181,7 +203,11 @@ fn rules_that_are_not_loaded_say_so() {
 #[test]
 fn one_child_that_fails_is_one_condition_and_ready() {
     let applied = Children {
-        autoscaler: outcome("HorizontalPodAutoscaler", ChildState::Failed, Some(Why::new(reasons::APPLY_FAILED, "forbidden"))),
+        autoscaler: outcome(
+            "HorizontalPodAutoscaler",
+            ChildState::Failed,
+            Some(Why::new(reasons::APPLY_FAILED, "forbidden")),
+        ),
         ..all_applied()
     };
     let status = status_of(&profile(""), &observed(), &applied, Answer::NotConfigured);
@@ -194,18 +220,22 @@ fn one_child_that_fails_is_one_condition_and_ready() {
 
 #[test]
 fn an_autoscaler_that_cannot_scale_counts_after_a_while() {
-    let live = |since: i64, reason: &str| {
+    let live = |since: u32, reason: &str| {
         let condition = HorizontalPodAutoscalerCondition {
             type_: "ScalingActive".to_owned(),
             status: "False".to_owned(),
             reason: Some(reason.to_owned()),
             message: Some("no metrics API".to_owned()),
-            last_transition_time: Some(Time(Timestamp::from_second(NOW - since).unwrap())),
+            last_transition_time: Some(Time(Timestamp::from_second(i64::from(NOW - since)).unwrap())),
             observed_generation: None,
         };
-        let status = HorizontalPodAutoscalerStatus { conditions: Some(vec![condition]), ..HorizontalPodAutoscalerStatus::default() };
+        let status = HorizontalPodAutoscalerStatus {
+            conditions: Some(vec![condition]),
+            ..HorizontalPodAutoscalerStatus::default()
+        };
         let mut seen = observed();
-        seen.live.autoscaler = Some(HorizontalPodAutoscaler { status: Some(status), ..HorizontalPodAutoscaler::default() });
+        seen.live.autoscaler =
+            Some(HorizontalPodAutoscaler { status: Some(status), ..HorizontalPodAutoscaler::default() });
         condition_of_ready(&seen)
     };
     assert_eq!(live(30, "FailedGetResourceMetric").0, "True", "a new pod has no metrics yet");

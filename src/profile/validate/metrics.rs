@@ -49,7 +49,8 @@ fn utilization(target: Option<&ResourceTarget>, resource: &str, default: i32) ->
 /// Up by the smaller of +100 % and +2 pods every 30 s, at once; down by at most 50 % every 60 s, on the highest need of the
 /// last 300 s. Every field is set, so that nothing is left for the API server to add.
 pub fn default_behavior() -> HorizontalPodAutoscalerBehavior {
-    let policy = |type_: &str, value, period_seconds| HPAScalingPolicy { type_: type_.to_owned(), value, period_seconds };
+    let policy =
+        |type_: &str, value, period_seconds| HPAScalingPolicy { type_: type_.to_owned(), value, period_seconds };
     HorizontalPodAutoscalerBehavior {
         scale_up: Some(HPAScalingRules {
             policies: Some(vec![policy("Percent", 100, 30), policy("Pods", 2, 30)]),

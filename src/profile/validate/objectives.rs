@@ -42,10 +42,8 @@ pub fn rules(
     }
     let alerting = alerting(profile);
     findings.extend(alerting.findings().into_iter().map(|why| Finding::new(Level::Warning, "/spec/alerting", why)));
-    let mut groups: Vec<_> = sound
-        .iter()
-        .flat_map(|objective| slo::objective_groups(objective, &alerting, &settings.slo))
-        .collect();
+    let mut groups: Vec<_> =
+        sound.iter().flat_map(|objective| slo::objective_groups(objective, &alerting, &settings.slo)).collect();
     let alerts = profile.spec.alerting.as_ref().is_none_or(|alerting| alerting.mode == Management::Managed);
     if !alerts {
         for group in &mut groups {
@@ -53,10 +51,8 @@ pub fn rules(
         }
     }
     if alerts && autoscaling.mode == Management::Managed {
-        let workload = slo::WorkloadIdentity {
-            namespace: profile.namespace().unwrap_or_default(),
-            profile: profile.name_any(),
-        };
+        let workload =
+            slo::WorkloadIdentity { namespace: profile.namespace().unwrap_or_default(), profile: profile.name_any() };
         let cpu = held_utilization(autoscaling.cpu.as_ref(), CPU_UTILIZATION);
         let memory = held_utilization(autoscaling.memory.as_ref(), MEMORY_UTILIZATION);
         groups.push(slo::workload_group(&workload, percent(cpu), percent(memory), &alerting));
@@ -149,9 +145,8 @@ pub fn objective(
 }
 
 fn ratio_indicator(ratio: &v1alpha1::Ratio, wrong: &mut Vec<(&'static str, String)>) -> Option<slo::Indicator> {
-    let mut selector = |text: &str, path| {
-        text.parse::<slo::Selector>().map_err(|error| wrong.push((path, error.to_string()))).ok()
-    };
+    let mut selector =
+        |text: &str, path| text.parse::<slo::Selector>().map_err(|error| wrong.push((path, error.to_string()))).ok();
     let total = selector(&ratio.total, "/indicator/ratio/total");
     let bad = match (&ratio.errors, &ratio.good) {
         (Some(errors), None) => selector(errors, "/indicator/ratio/errors").map(slo::BadEvents::Errors),

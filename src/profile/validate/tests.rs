@@ -76,7 +76,8 @@ fn a_paused_profile_holds_everything() {
 
 #[test]
 fn a_target_without_a_selector_gets_no_budget_for_every_pod_of_the_namespace() {
-    let seen = Observed { target: TargetState::Found(Workload { selector: None, ..Workload::default() }), ..observed() };
+    let seen =
+        Observed { target: TargetState::Found(Workload { selector: None, ..Workload::default() }), ..observed() };
     let held = checked("", &seen);
     assert_eq!(reason(&held.disruption_budget), reasons::NO_SELECTOR);
 }
@@ -123,7 +124,12 @@ fn without_alerts_only_recordings_are_left() {
     let alerts = |spec: &str| {
         let checked = checked(spec, &observed());
         let Part::Wanted(rules) = checked.rules else { panic!("not wanted") };
-        rules.groups.iter().flat_map(|group| &group.rules).filter(|rule| matches!(rule, slo::Rule::Alert { .. })).count()
+        rules
+            .groups
+            .iter()
+            .flat_map(|group| &group.rules)
+            .filter(|rule| matches!(rule, slo::Rule::Alert { .. }))
+            .count()
     };
     assert!(alerts(AVAILABILITY) > 5);
     assert_eq!(alerts(&format!("{AVAILABILITY}alerting: {{mode: Disabled}}\n")), 0);
@@ -136,7 +142,8 @@ fn metrics_can_be_chosen() {
         let Part::Wanted(plan) = checked.autoscaler else { panic!("{:?}", checked.autoscaler) };
         serde_json::to_value(plan.metrics).unwrap()
     };
-    let only_container = metrics("autoscaling: {cpu: {averageUtilization: 60, container: app}, memory: {mode: Disabled}}");
+    let only_container =
+        metrics("autoscaling: {cpu: {averageUtilization: 60, container: app}, memory: {mode: Disabled}}");
     assert_eq!(
         only_container,
         serde_json::json!([{"type": "ContainerResource", "containerResource":

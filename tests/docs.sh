@@ -75,10 +75,10 @@ for metric in "${metrics[@]}"; do
   grep -qE "\`plimsoll_$metric(_total|_info)?\`" docs/operations.md || fail "docs/operations.md does not tell of the metric plimsoll_$metric"
 done
 ((${#metrics[@]} >= 15)) || fail "only ${#metrics[@]} metrics were found"
-mapfile -t reasons < <(sed -n '/^pub mod reasons/,/^}/s/.*const \([A-Z_]*\): &str = "\(.*\)";/\1 \2/p' src/api/mod.rs |
+mapfile -t reasons < <(sed -n '/^pub mod reasons/,/^}/s/.*const \([A-Z_]*\): &str = "\(.*\)";/\1 \2/p' src/api.rs |
   while read -r constant reason; do ! grep -rqw "reasons::$constant" src || echo "$reason"; done)
 documented docs/failure-modes.md reason "${reasons[@]}"
-mapfile -t conditions < <(sed -n '/^pub mod conditions/,/^}/s/.*&str = "\(.*\)";/\1/p' src/api/mod.rs)
+mapfile -t conditions < <(sed -n '/^pub mod conditions/,/^}/s/.*&str = "\(.*\)";/\1/p' src/api.rs)
 documented docs/failure-modes.md condition "${conditions[@]}"
 mapfile -t recorded < <(sed -nE 's/^ *- record: (plimsoll:[a-z_]+:(ratio|events)|plimsoll:objective_info)$/\1/p' tests/golden/profiles/08-*/rules.yaml | sort -u | grep -v _info)
 for name in "${recorded[@]}"; do grep -q "$name" docs/slo-math.md || fail "docs/slo-math.md does not tell of $name"; done

@@ -28,7 +28,7 @@ pub enum Command {
     Render(RenderArgs),
     /// Check the profiles in files: schema, rules, PromQL and findings, with file and line
     ///
-    /// Exit code 0: clean. 1: findings. 2: a file cannot be read or holds no profile.
+    /// Exit code 0: no errors. 1: errors, or with --strict warnings. 2: a file cannot be read or holds no profile.
     Check(CheckArgs),
     /// Print the API reference as Markdown
     #[command(hide = true)]
@@ -139,6 +139,10 @@ pub struct CheckArgs {
     /// Files with profiles; - is standard input. Other kinds in the files are passed over
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+
+    /// Let warnings fail the check too
+    #[arg(long)]
+    pub strict: bool,
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment would replace the help of the flags")]

@@ -7,10 +7,11 @@ use plimsoll::{
     api::crd,
     check,
     cli::{CheckArgs, Cli, Command, RenderArgs, RunArgs},
+    profile::Level,
     reference, render, run, telemetry, yaml,
 };
 
-/// Exit code of `check` for files with findings, and of every command that fails.
+/// Exit code of `check` for files with errors, and of every command that fails.
 const FAILED: u8 = 1;
 /// Exit code for input that cannot be used. clap uses the same for a wrong command line.
 const UNUSABLE: u8 = 2;
@@ -72,13 +73,15 @@ fn check_files(args: &CheckArgs) -> Outcome {
         println!("{located}");
     }
     let profiles = format!("{} profile{}", checked.profiles, if checked.profiles == 1 { "" } else { "s" });
-    match checked.findings.len() {
-        0 => {
-            println!("{profiles}: no findings");
-            Ok(())
-        }
-        count => Err((FAILED, format!("{profiles}: {count} finding{}", if count == 1 { "" } else { "s" }))),
+    let errors = checked.findings.iter().filter(|located| located.finding.level == Level::Error).count();
+    let count = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let summary =
+        format!("{profiles}: {}, {}", count(errors, "error"), count(checked.findings.len() - errors, "warning"));
+    if errors > 0 || args.strict && !checked.findings.is_empty() {
+        return Err((FAILED, summary));
     }
+    println!("{}", if checked.findings.is_empty() { format!("{profiles}: no findings") } else { summary });
+    Ok(())
 }
 
 /// A reader that has gone away, as in `plimsoll crd | head`, is no failure.

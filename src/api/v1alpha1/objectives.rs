@@ -14,7 +14,7 @@ pub struct Objective {
     #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')").message("the name of an objective is a DNS label: lower case letters, digits and dashes, like availability"))]
     pub name: String,
 
-    /// What the objective is for, in a sentence, for those who read the profile. Default: empty.
+    /// What the objective is for, in a sentence. Its alerts carry it as `objective_description`. Default: empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 500))]
     pub description: Option<String>,

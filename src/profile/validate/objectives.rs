@@ -42,8 +42,12 @@ pub fn rules(
     }
     let alerting = alerting(profile);
     findings.extend(alerting.findings().into_iter().map(|why| Finding::new(Level::Warning, "/spec/alerting", why)));
-    let mut groups: Vec<_> =
-        sound.iter().flat_map(|objective| slo::objective_groups(objective, &alerting, &settings.slo)).collect();
+    let mut groups: Vec<_> = sound
+        .iter()
+        .flat_map(|objective| {
+            slo::objective_groups(objective, &described(&alerting, profile, objective), &settings.slo)
+        })
+        .collect();
     let alerts = profile.spec.alerting.as_ref().is_none_or(|alerting| alerting.mode == Management::Managed);
     if !alerts {
         for group in &mut groups {
@@ -59,6 +63,18 @@ pub fn rules(
     }
     let labels = rule_labels(profile, settings);
     (sound, Part::Wanted(RulesPlan { groups, labels, prometheus_rule_api: observed.prometheus_rule_api }))
+}
+
+/// The alerts of an objective say what it is for.
+fn described(alerting: &slo::Alerting, profile: &PerformanceProfile, objective: &slo::Objective) -> slo::Alerting {
+    let mut alerting = alerting.clone();
+    let wire = profile.spec.objectives.iter().find(|wire| wire.name == objective.identity.objective);
+    if let Some(description) = wire.and_then(|wire| wire.description.as_deref()) {
+        // Plain text, not a template: braces in it mean themselves.
+        let text = description.replace("{{", "{{ \"{{\" }}");
+        alerting.annotations.entry("objective_description".to_owned()).or_insert(text);
+    }
+    alerting
 }
 
 fn percent(utilization: Option<i32>) -> Option<u32> {

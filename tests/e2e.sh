@@ -35,7 +35,12 @@ replicas() { jsonpath deployment auth '{.spec.replicas}'; }
 
 cleanup() {
   kubectl delete namespace demo --ignore-not-found --wait=false >/dev/null 2>&1 || true
-  helm uninstall plimsoll --namespace plimsoll-system --ignore-not-found >/dev/null 2>&1 || true
+  for release in plimsoll plimsoll-crds; do
+    helm uninstall $release --namespace plimsoll-system --ignore-not-found >/dev/null 2>&1 || true
+  done
+  # The chart keeps it; in the lab nobody else needs it.
+  kubectl delete crd performanceprofiles.plimsoll.dev --ignore-not-found --wait=false >/dev/null 2>&1 || true
+  kubectl delete namespace plimsoll-system --ignore-not-found --wait=false >/dev/null 2>&1 || true
 }
 trap cleanup EXIT
 

@@ -55,6 +55,12 @@ expect "one of them leads" one_leader
 expect "the Deployment's replicas are the autoscaler's alone" bash -c \
   "! kubectl -n demo get deployment auth -o json --show-managed-fields | jq -e '.metadata.managedFields[] | select(.manager == \"plimsoll\")'"
 
+# The built-in alerts rest on the operator's own metrics, with the labels of the workload and not of the operator.
+scraped() { [ "$(curl -sfg "$LAB_PROMETHEUS_URL/api/v1/query?query=$1{namespace=\"demo\",profile=\"auth\"}" | jq '.data.result | length')" -ge 1 ]; }
+for name in plimsoll_target_ready_pods plimsoll_autoscaler_utilization_ratio plimsoll_autoscaler_at_max; do
+  await 30 "Prometheus has $name" scraped $name
+done
+
 # The leader goes; the other takes over, and nothing is made anew.
 before=$(uid hpa auth) leader=$(leaders)
 kubectl -n plimsoll-system delete pod "$leader" --wait=false >/dev/null

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kube::ResourceExt;
 
 use super::{
-    Part, RulesPlan,
+    Part, RulesPlan, indicators,
     metrics::{CPU_UTILIZATION, MEMORY_UTILIZATION, held_utilization},
 };
 use crate::{
@@ -137,14 +137,7 @@ pub fn objective(
 ) -> Result<slo::Objective, Vec<(&'static str, String)>> {
     let mut wrong = Vec::new();
     let window = slo::Window::try_from(wire.window).map_err(|error| wrong.push(("/window", error.to_string()))).ok();
-    let indicator = match (&wire.indicator.ratio, &wire.indicator.latency) {
-        (Some(ratio), None) => ratio_indicator(ratio, &mut wrong),
-        (None, Some(latency)) => latency_indicator(latency, &mut wrong),
-        _ => {
-            wrong.push(("/indicator", "an indicator is exactly one of ratio and latency".to_owned()));
-            None
-        }
-    };
+    let indicator = indicators::indicator(&wire.indicator, &mut wrong);
     match (window, indicator) {
         (Some(window), Some(indicator)) if wrong.is_empty() => Ok(slo::Objective {
             identity: slo::Identity {
@@ -158,37 +151,4 @@ pub fn objective(
         }),
         _ => Err(wrong),
     }
-}
-
-fn ratio_indicator(ratio: &v1alpha1::Ratio, wrong: &mut Vec<(&'static str, String)>) -> Option<slo::Indicator> {
-    let mut selector =
-        |text: &str, path| text.parse::<slo::Selector>().map_err(|error| wrong.push((path, error.to_string()))).ok();
-    let total = selector(&ratio.total, "/indicator/ratio/total");
-    let bad = match (&ratio.errors, &ratio.good) {
-        (Some(errors), None) => selector(errors, "/indicator/ratio/errors").map(slo::BadEvents::Errors),
-        (None, Some(good)) => selector(good, "/indicator/ratio/good").map(slo::BadEvents::Good),
-        _ => {
-            wrong.push(("/indicator/ratio", "a ratio names exactly one of errors and good, beside total".to_owned()));
-            None
-        }
-    };
-    Some(slo::Indicator::Ratio { bad: bad?, total: total? })
-}
-
-fn latency_indicator(latency: &v1alpha1::Latency, wrong: &mut Vec<(&'static str, String)>) -> Option<slo::Indicator> {
-    let histogram = latency
-        .histogram
-        .parse::<slo::MetricName>()
-        .map_err(|error| wrong.push(("/indicator/latency/histogram", error.to_string())))
-        .ok();
-    let selector = latency
-        .selector
-        .parse::<slo::Matchers>()
-        .map_err(|error| wrong.push(("/indicator/latency/selector", error.to_string())))
-        .ok();
-    let threshold = latency.threshold;
-    if !(1..=3_600_000).contains(&threshold.as_millis()) {
-        wrong.push(("/indicator/latency/threshold", format!("threshold {threshold} is not between 1ms and 1h")));
-    }
-    Some(slo::Indicator::Latency { histogram: histogram?, selector: selector?, threshold })
 }

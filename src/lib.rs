@@ -14,12 +14,17 @@
 //! `render` and `check` take the pure part of the same path.
 
 pub mod api;
+pub mod ask;
 pub mod check;
 #[expect(clippy::doc_markdown, reason = "its doc comments are the program's help, which is no Markdown")]
 pub mod cli;
+pub mod explain;
+pub mod export;
 mod http;
+pub mod import;
 pub mod input;
 pub mod kube;
+pub mod load;
 mod metrics;
 pub mod profile;
 mod prometheus;

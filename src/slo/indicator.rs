@@ -38,7 +38,7 @@ pub enum BadEvents {
 
 impl Indicator {
     /// All events per second over `range`, as one series without labels. Absent when nothing is measured.
-    pub(super) fn total(&self, range: Duration) -> String {
+    pub fn total(&self, range: Duration) -> String {
         match self {
             Self::Ratio { total, .. } => format!("sum(rate({total}[{range}]))"),
             // Observations only count while the bucket at the threshold exists. Counted without it, they would pass as
@@ -54,7 +54,7 @@ impl Indicator {
     /// Bad events per second over `range`, as one series without labels, absent exactly when the total is.
     ///
     /// `total` is an expression for [`Self::total`] over the same range that costs nothing: what was recorded of it.
-    pub(super) fn bad(&self, range: Duration, total: &str) -> String {
+    pub fn bad(&self, range: Duration, total: &str) -> String {
         match self {
             Self::Ratio { bad: BadEvents::Errors(errors), .. } => {
                 format!("(sum(rate({errors}[{range}])) or 0 * sum({total})) and sum({total})")
@@ -70,7 +70,7 @@ impl Indicator {
     }
 }
 
-fn series(histogram: &MetricName, suffix: &str, selector: &Matchers, le: Option<&str>) -> String {
+pub(crate) fn series(histogram: &MetricName, suffix: &str, selector: &Matchers, le: Option<&str>) -> String {
     let selector = selector.to_string();
     let matchers: Vec<&str> = [selector.as_str()].into_iter().chain(le).filter(|m| !m.is_empty()).collect();
     if matchers.is_empty() {
@@ -82,7 +82,7 @@ fn series(histogram: &MetricName, suffix: &str, selector: &Matchers, le: Option<
 
 /// The matcher of the bucket up to `threshold`. Prometheus 3 writes whole numbers as `1.0` whatever the client sent,
 /// Prometheus 2 keeps the client's spelling, which is `1` in most and `1.0` in some.
-fn le(threshold: Duration) -> String {
+pub(crate) fn le(threshold: Duration) -> String {
     let boundary = number::seconds(threshold.as_millis());
     if boundary.contains('.') { format!("le=\"{boundary}\"") } else { format!("le=~\"{boundary}|{boundary}[.]0\"") }
 }

@@ -106,8 +106,8 @@ slos:
         "the severity of tickets of objective orders-availability is left out",
         "the alert label kind=latency of objective orders-latency is left out",
         "slos[1].alerting: one class of alerts is disabled",
-        "f.yaml:35: not imported: slos[2].sli.raw: ",
-        "f.yaml:40: not imported: slos[3].sli.events.error_query: ",
+        "f.yaml:34: not imported: slos[2].sli.raw: ",
+        "f.yaml:39: not imported: slos[3].sli.events.error_query: ",
         "the window is an option",
     ] {
         assert!(notes.iter().any(|note| note.contains(expected)), "{expected}\n{}", notes.join("\n"));

@@ -34,7 +34,7 @@ pub enum Command {
     Render(RenderArgs),
     /// Check the profiles in files: schema, rules, PromQL and findings, with file and line
     ///
-    /// Exit code 0: clean. 1: findings. 2: a file cannot be read or holds no profile.
+    /// Exit code 0: no errors. 1: errors, or with --strict warnings. 2: a file cannot be read or holds no profile.
     Check(CheckArgs),
     /// Explain objectives in words: what is counted, the budget, each alert and when it would fire
     Explain(ExplainArgs),
@@ -43,6 +43,8 @@ pub enum Command {
     /// Exit code 0: all imported, perhaps with notes. 1: an objective could not be. 2: a file cannot be read or holds none.
     Import(ImportArgs),
     /// Print the objectives of profiles in another form; what has no equivalent is listed on standard error
+    ///
+    /// Exit code 0: all exported, perhaps with notes. 1: an objective could not be. 2: a file cannot be read or holds none.
     Export(ExportArgs),
     /// Print the API reference as Markdown
     #[command(hide = true)]
@@ -161,6 +163,10 @@ pub struct CheckArgs {
     /// Files with profiles; - is standard input. Other kinds in the files are passed over
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+
+    /// Let warnings fail the check too
+    #[arg(long)]
+    pub strict: bool,
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment would replace the help of the flags")]

@@ -77,10 +77,34 @@ fn counted(indicator: &Indicator, text: &mut String) {
                 BadEvents::Good(good) => line("good events", format!("{good}; all others are bad")),
             }
         }
-        Indicator::Latency { histogram, selector, threshold } => {
+        Indicator::Latency { histogram, selector, threshold, unit, format } => {
             let narrowed = if selector.to_string().is_empty() { String::new() } else { format!("{{{selector}}}") };
-            line("all events", format!("observations of the histogram {histogram}{narrowed}"));
-            line("bad events", format!("those that took longer than {threshold}, which must be the bound of a bucket"));
+            let unit = match unit {
+                slo::Unit::Seconds => "",
+                slo::Unit::Milliseconds => ", in milliseconds",
+            };
+            line("all events", format!("observations of the histogram {histogram}{narrowed}{unit}"));
+            let bound = match format {
+                slo::Format::Classic => "which must be the bound of a bucket",
+                slo::Format::Native => "interpolated within its bucket",
+            };
+            line("bad events", format!("those that took longer than {threshold}, {bound}"));
+        }
+        Indicator::Raw { errors, total } => {
+            line("all events", format!("{total}, each second"));
+            line("bad events", format!("{errors}, each second"));
+        }
+        Indicator::Probe { gauge } => {
+            line("all events", format!("samples of {gauge}"));
+            line("bad events", "samples that are 0".to_owned());
+        }
+        Indicator::Throughput { counter, minimum } => {
+            line("all events", "the minutes of the window".to_owned());
+            line("bad events", format!("minutes in which {counter} rises by less than {minimum} a second"));
+        }
+        Indicator::Saturation { query, maximum } => {
+            line("all events", "the minutes of the window".to_owned());
+            line("bad events", format!("minutes in which {query} is above {maximum}"));
         }
     }
     line("", "Events are counted over a window and divided once: a busy hour weighs more than a quiet one.".to_owned());

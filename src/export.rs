@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     api::v1alpha1::{self, PerformanceProfile, TargetRef},
     load::Loaded,
-    slo::{BadEvents, Indicator, indicator},
+    slo::{self, BadEvents, Indicator, indicator},
 };
 
 /// What OpenSLO has no field for, and `import` needs to give back the same profile.
@@ -22,9 +22,19 @@ pub enum Format {
     Openslo,
 }
 
+/// What came out.
+pub struct Exported {
+    /// The documents.
+    pub documents: Vec<Value>,
+    /// Everything that has no equivalent.
+    pub notes: Vec<String>,
+    /// How many objectives are among it.
+    pub missing: usize,
+}
+
 /// The documents, and a note for everything that has no equivalent.
-pub fn openslo(objectives: &[Loaded]) -> (Vec<Value>, Vec<String>) {
-    let (mut documents, mut notes) = (Vec::new(), Vec::new());
+pub fn openslo(objectives: &[Loaded]) -> Exported {
+    let (mut documents, mut notes, mut missing) = (Vec::new(), Vec::new(), 0);
     let mut services: Vec<(Option<&str>, &str)> = Vec::new();
     for loaded in objectives {
         let profile = &loaded.profile;
@@ -41,9 +51,18 @@ pub fn openslo(objectives: &[Loaded]) -> (Vec<Value>, Vec<String>) {
             }));
             services.push(key);
         }
-        documents.push(slo(loaded, name));
+        if let Some(ratio) = ratio(&loaded.objective.indicator) {
+            documents.push(slo(loaded, name, &ratio));
+        } else {
+            missing += 1;
+            notes.push(format!(
+                "{}: not exported: profile {name}, objective {}: only counters and classic histograms have an equivalent",
+                loaded.file.display(),
+                loaded.wire.name
+            ));
+        }
     }
-    (documents, notes)
+    Exported { documents, notes, missing }
 }
 
 fn without_equivalent(profile: &PerformanceProfile) -> impl Iterator<Item = &'static str> {
@@ -59,7 +78,7 @@ fn without_equivalent(profile: &PerformanceProfile) -> impl Iterator<Item = &'st
     parts.into_iter().filter_map(|(there, what)| there.then_some(what))
 }
 
-fn slo(loaded: &Loaded, profile: &str) -> Value {
+fn slo(loaded: &Loaded, profile: &str, ratio: &Value) -> Value {
     let v1alpha1::Objective { name, description, target, window, .. } = &loaded.wire;
     let TargetRef { api_version, kind, name: workload } = &loaded.profile.spec.target_ref;
     let annotations = json!({
@@ -71,7 +90,7 @@ fn slo(loaded: &Loaded, profile: &str) -> Value {
     let per_cent: Value = serde_json::from_str(&target.to_string()).unwrap_or_default();
     let mut spec = json!({
         "service": profile,
-        "indicator": {"metadata": {"name": format!("{profile}-{name}")}, "spec": {"ratioMetric": ratio(&loaded.objective.indicator)}},
+        "indicator": {"metadata": {"name": format!("{profile}-{name}")}, "spec": {"ratioMetric": ratio}},
         "timeWindow": [{"duration": window, "isRolling": true}],
         "budgetingMethod": "Occurrences",
         "objectives": [{"targetPercent": per_cent}],
@@ -87,20 +106,20 @@ fn slo(loaded: &Loaded, profile: &str) -> Value {
     })
 }
 
-fn ratio(indicator: &Indicator) -> Value {
+/// `None`: OpenSLO has no field for it that means the same.
+fn ratio(indicator: &Indicator) -> Option<Value> {
     let source = |selector: String| json!({"metricSource": {"type": "Prometheus", "spec": {"query": format!("sum({selector})")}}});
+    let of = |part: &str, selector: String, total: String| json!({"counter": true, part: source(selector), "total": source(total)});
     match indicator {
         Indicator::Ratio { bad: BadEvents::Errors(errors), total } => {
-            json!({"counter": true, "bad": source(errors.to_string()), "total": source(total.to_string())})
+            Some(of("bad", errors.to_string(), total.to_string()))
         }
-        Indicator::Ratio { bad: BadEvents::Good(good), total } => {
-            json!({"counter": true, "good": source(good.to_string()), "total": source(total.to_string())})
-        }
-        Indicator::Latency { histogram, selector, threshold } => {
-            let le = indicator::le(*threshold);
+        Indicator::Ratio { bad: BadEvents::Good(good), total } => Some(of("good", good.to_string(), total.to_string())),
+        Indicator::Latency { histogram, selector, threshold, unit, format: slo::Format::Classic } => {
+            let le = indicator::le(&unit.of(*threshold));
             let good = indicator::series(histogram, "_bucket", selector, Some(&le));
-            let total = indicator::series(histogram, "_count", selector, None);
-            json!({"counter": true, "good": source(good), "total": source(total)})
+            Some(of("good", good, indicator::series(histogram, "_count", selector, None)))
         }
+        _ => None,
     }
 }

@@ -9,11 +9,11 @@ use plimsoll::{
     cli::{CheckArgs, Cli, Command, ExplainArgs, ExportArgs, ImportArgs, RenderArgs, RunArgs},
     explain, export, import, input,
     load::{self, LoadError},
-    profile::Settings,
+    profile::{Level, Settings},
     reference, render, run, telemetry, yaml,
 };
 
-/// Exit code of `check` for files with findings, and of every command that fails.
+/// Exit code of `check` for files with errors, and of every command that fails.
 const FAILED: u8 = 1;
 /// Exit code for input that cannot be used. clap uses the same for a wrong command line.
 const UNUSABLE: u8 = 2;
@@ -78,13 +78,15 @@ fn check_files(args: &CheckArgs) -> Outcome {
         println!("{located}");
     }
     let profiles = format!("{} profile{}", checked.profiles, if checked.profiles == 1 { "" } else { "s" });
-    match checked.findings.len() {
-        0 => {
-            println!("{profiles}: no findings");
-            Ok(())
-        }
-        count => Err((FAILED, format!("{profiles}: {count} finding{}", if count == 1 { "" } else { "s" }))),
+    let errors = checked.findings.iter().filter(|located| located.finding.level == Level::Error).count();
+    let count = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let summary =
+        format!("{profiles}: {}, {}", count(errors, "error"), count(checked.findings.len() - errors, "warning"));
+    if errors > 0 || args.strict && !checked.findings.is_empty() {
+        return Err((FAILED, summary));
     }
+    println!("{}", if checked.findings.is_empty() { format!("{profiles}: no findings") } else { summary });
+    Ok(())
 }
 
 /// Findings of the files go out as they are, with file and line; everything else says which command it is from.
@@ -140,7 +142,7 @@ fn import_files(args: &ImportArgs) -> Outcome {
 
 fn export_files(args: &ExportArgs) -> Outcome {
     let loaded = load::load(&args.files, None, &Settings::default()).map_err(|error| unloadable("export", &error))?;
-    let (documents, notes) = match args.to {
+    let export::Exported { documents, notes, missing } = match args.to {
         export::Format::Openslo => export::openslo(&loaded),
     };
     for note in notes {
@@ -148,6 +150,9 @@ fn export_files(args: &ExportArgs) -> Outcome {
     }
     let texts: Result<Vec<_>, _> = documents.iter().map(yaml::to_string).collect();
     print(texts.map_err(|error| (FAILED, format!("plimsoll export: {error}")))?.join("---\n"));
+    if missing > 0 {
+        return Err((FAILED, format!("{missing} of {} objectives not exported", loaded.len())));
+    }
     Ok(())
 }
 

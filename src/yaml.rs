@@ -151,7 +151,8 @@ mod tests {
 
     use super::*;
 
-    const TEXT: &str = "# a comment\na: 1\nb:\n  c: [x, z]\n  d/e:\n  - f: 2\n    g: off\n---\n---\nh: 1\n";
+    const TEXT: &str =
+        "# a comment\na: 1\nb:\n  c: [x, z]\n  d/e:\n  - f: 2\n    # why\n    g: off\n---\n---\n# more\nh: 1\n";
 
     #[test]
     fn reads_documents_with_their_lines() {

@@ -51,6 +51,15 @@ fn ran(arguments: &[&str], input: &str) -> (i32, String, String) {
 }
 
 #[test]
+fn warnings_fail_a_check_only_where_that_is_asked_for() {
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/samples/auth-service.yaml");
+    let (code, stdout, stderr) = ran(&["check", sample], "");
+    assert!(stdout.contains("warning: ") && stdout.contains("1 profile: 0 errors, "), "{stdout}");
+    assert_eq!((code, &*stderr), (0, ""));
+    assert_eq!(ran(&["check", "--strict", sample], "").0, 1);
+}
+
+#[test]
 fn check_of_a_sound_file_is_zero() {
     let directory = Directory::new("sound");
     let file = directory.file("auth.yaml", MINIMAL);
@@ -127,7 +136,7 @@ spec:
             "48: error: spec.alerting.mode: must be of type string, and is false"[..60].to_owned(),
         ]
     );
-    assert_eq!(stderr, "2 profiles: 3 findings\n");
+    assert_eq!(stderr, "2 profiles: 3 errors, 0 warnings\n");
 
     let file = directory.file("a.yaml", &text.replace("minReplicas: 12", "minReplicas: 10"));
     let (code, stdout, _) = ran(&["check", &file], "");
@@ -304,6 +313,7 @@ spec:
       latency:
         histogram: http_request_duration_seconds
         selector: 'job="checkout",route!="/healthz"'
+        format: Classic
         threshold: 200ms
   - name: slow
     target: '99.9'
@@ -312,6 +322,7 @@ spec:
       latency:
         histogram: http_request_duration_seconds
         selector: ''
+        format: Classic
         threshold: 1s
 "#;
     let (code, exported, stderr) = ran(&["export", "--to", "openslo", "-"], profile);

@@ -35,7 +35,12 @@ replicas() { jsonpath deployment auth '{.spec.replicas}'; }
 
 cleanup() {
   kubectl delete namespace demo --ignore-not-found --wait=false >/dev/null 2>&1 || true
-  helm uninstall plimsoll --namespace plimsoll-system --ignore-not-found >/dev/null 2>&1 || true
+  for release in plimsoll plimsoll-crds; do
+    helm uninstall $release --namespace plimsoll-system --ignore-not-found >/dev/null 2>&1 || true
+  done
+  # The chart keeps it; in the lab nobody else needs it.
+  kubectl delete crd performanceprofiles.plimsoll.dev --ignore-not-found --wait=false >/dev/null 2>&1 || true
+  kubectl delete namespace plimsoll-system --ignore-not-found --wait=false >/dev/null 2>&1 || true
 }
 trap cleanup EXIT
 
@@ -49,6 +54,12 @@ expect "two operators run, none has restarted" test "$(kubectl -n plimsoll-syste
 expect "one of them leads" one_leader
 expect "the Deployment's replicas are the autoscaler's alone" bash -c \
   "! kubectl -n demo get deployment auth -o json --show-managed-fields | jq -e '.metadata.managedFields[] | select(.manager == \"plimsoll\")'"
+
+# The built-in alerts rest on the operator's own metrics, with the labels of the workload and not of the operator.
+scraped() { [ "$(curl -sfg "$LAB_PROMETHEUS_URL/api/v1/query?query=$1{namespace=\"demo\",profile=\"auth\"}" | jq '.data.result | length')" -ge 1 ]; }
+for name in plimsoll_target_ready_pods plimsoll_autoscaler_utilization_ratio plimsoll_autoscaler_at_max; do
+  await 30 "Prometheus has $name" scraped $name
+done
 
 # The leader goes; the other takes over, and nothing is made anew.
 before=$(uid hpa auth) leader=$(leaders)

@@ -7,6 +7,8 @@
 mod harness;
 #[path = "promtool/incidents.rs"]
 mod incidents;
+#[path = "promtool/kinds.rs"]
+mod kinds;
 #[path = "promtool/low_traffic.rs"]
 mod low_traffic;
 #[path = "promtool/traffic.rs"]
@@ -55,13 +57,16 @@ fn prometheus_takes_every_file() {
         histogram: "duration_seconds".parse().unwrap(),
         selector: selector.parse().unwrap(),
         threshold: threshold.parse().unwrap(),
+        unit: Unit::Seconds,
+        format: Format::Classic,
     };
     let good = Indicator::Ratio { bad: BadEvents::Good("ok".parse().unwrap()), total: "all".parse().unwrap() };
     let tricky = Indicator::Ratio {
         bad: BadEvents::Errors(r#"e{path=~"/a\\.b|\"x\"",q!="`{{"}"#.parse().unwrap()),
         total: r#"{__name__="t.otal",x=~"ü.*"}"#.parse().unwrap(),
     };
-    let indicators = [errors(), good, tricky, latency("", "1s"), latency("job=\"x\",a!~\"b|c\"", "200ms")];
+    let mut indicators = vec![errors(), good, tricky, latency("", "1s"), latency("job=\"x\",a!~\"b|c\"", "200ms")];
+    indicators.extend(kinds::all());
     let identity = WorkloadIdentity { namespace: "shop".into(), profile: "checkout".into() };
     let alerting = Alerting {
         labels: [("team".to_owned(), "identity".to_owned())].into(),
@@ -78,5 +83,5 @@ fn prometheus_takes_every_file() {
             }
         }
     }
-    assert_eq!(harness::check("check", files), 151);
+    assert_eq!(harness::check("check", files), 301);
 }

@@ -7,8 +7,11 @@ use promql_parser::{
 
 use crate::{
     api::{Duration, v1alpha1},
-    slo::{Selector, indicator},
+    slo::{Selector, WindowExpression, indicator, number},
 };
+
+/// Longest expression of a raw indicator, in bytes.
+const LONGEST_RAW: usize = 2_048;
 
 /// A longest query, in bytes.
 const LONGEST: usize = 8_192;
@@ -49,6 +52,15 @@ pub(super) fn bad_of(bad: &Selector, total: &Selector) -> v1alpha1::Indicator {
     ratio(Some(bad.to_string()), None, total)
 }
 
+/// Both queries as they are, with `$window` for their range, where that gives events per second.
+pub(super) fn raw(errors: &str, total: &str) -> Option<v1alpha1::Indicator> {
+    let (errors, total) = (one_line_in_full(errors), one_line_in_full(total));
+    let sound =
+        [&errors, &total].iter().all(|text| text.len() <= LONGEST_RAW && text.parse::<WindowExpression>().is_ok());
+    let raw = v1alpha1::Raw { errors, total };
+    sound.then(|| v1alpha1::Indicator { raw: Some(raw), ..v1alpha1::Indicator::default() })
+}
+
 fn ratio(errors: Option<String>, good: Option<String>, total: &Selector) -> v1alpha1::Indicator {
     let ratio = v1alpha1::Ratio { errors, good, total: total.to_string() };
     v1alpha1::Indicator { ratio: Some(ratio), ..v1alpha1::Indicator::default() }
@@ -71,10 +83,15 @@ fn latency(good: &Selector, total: &Selector) -> Option<v1alpha1::Latency> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 1 to 3.6 million")]
     let threshold = Duration::from_millis(milliseconds.round() as u64);
     let equal = matches!(le.op, MatchOp::Equal);
-    if !equal && format!("le=~\"{}\"", le.value) != indicator::le(threshold) {
+    if !equal && format!("le=~\"{}\"", le.value) != indicator::le(&number::seconds(threshold.as_millis())) {
         return None;
     }
-    Some(v1alpha1::Latency { histogram: histogram.to_owned(), selector: rest.to_string(), threshold })
+    Some(v1alpha1::Latency {
+        histogram: histogram.to_owned(),
+        selector: rest.to_string(),
+        format: v1alpha1::HistogramFormat::Classic,
+        threshold,
+    })
 }
 
 fn parse(query: &str) -> Result<Expr, String> {
@@ -127,8 +144,14 @@ fn is_zero(expr: &Expr) -> bool {
     }
 }
 
+fn one_line_in_full(text: &str) -> String {
+    // A comment would swallow the rest of the line.
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+    let words: Vec<_> = lines.flat_map(str::split_whitespace).collect();
+    words.join(" ")
+}
+
 pub(super) fn one_line(text: &str) -> String {
-    let words: Vec<_> = text.split_whitespace().collect();
-    let line = words.join(" ");
+    let line = one_line_in_full(text);
     if line.chars().count() <= 160 { line } else { format!("{}…", line.chars().take(159).collect::<String>()) }
 }

@@ -93,7 +93,7 @@ fn objective(
     let per_cent = fields.number(&here("objective"));
     let per_cent = per_cent.ok_or_else(|| (here("objective"), "it is no number of per cent".to_owned()))?;
     let target = target(per_cent).map_err(|message| (here("objective"), message))?;
-    let indicator = indicator(fields, at, spelling)?;
+    let indicator = indicator(fields, at, spelling, imported)?;
     let shown = dns_label(name, 40);
     if shown != name {
         imported.note(fields, &here("name"), format!("`{name}` becomes `{shown}`"));
@@ -107,12 +107,28 @@ fn objective(
     })
 }
 
-fn indicator(fields: &Fields<'_>, at: &str, spelling: &Spelling) -> Result<v1alpha1::Indicator, Refusal> {
+fn indicator(
+    fields: &Fields<'_>,
+    at: &str,
+    spelling: &Spelling,
+    imported: &mut Imported,
+) -> Result<v1alpha1::Indicator, Refusal> {
     let sli = format!("{at}/sli");
     let (errors, total) = (format!("{sli}/events/{}", spelling.errors), format!("{sli}/events/{}", spelling.total));
     match (fields.text(&errors), fields.text(&total)) {
-        (Some(bad), Some(all)) => promql::errors_of(&at_a_window(bad), &at_a_window(all))
-            .map_err(|message| (errors, format!("{message}: write it as a ratio or a latency by hand"))),
+        (Some(bad), Some(all)) => {
+            let refusal = match promql::errors_of(&at_window(bad, "5m"), &at_window(all, "5m")) {
+                Ok(indicator) => return Ok(indicator),
+                Err(refusal) => refusal,
+            };
+            match promql::raw(&at_window(bad, "$window"), &at_window(all, "$window")) {
+                Some(indicator) => {
+                    imported.note(fields, &errors, "its queries are taken as they are, as raw expressions");
+                    Ok(indicator)
+                }
+                None => Err((errors, refusal)),
+            }
+        }
         _ if fields.peek(&format!("{sli}/raw")).is_some() => Err((
             format!("{sli}/raw"),
             "an error ratio without its events cannot be weighed by them: write it as a ratio of two counters"
@@ -126,15 +142,15 @@ fn indicator(fields: &Fields<'_>, at: &str, spelling: &Spelling) -> Result<v1alp
     }
 }
 
-/// The query at one window: which, does not matter for its form.
-fn at_a_window(query: &str) -> String {
+/// The query at one window.
+fn at_window(query: &str, window: &str) -> String {
     let mut rest = query;
     let mut text = String::new();
     while let Some((before, after)) = rest.split_once("{{") {
         text.push_str(before);
         match after.split_once("}}") {
             Some((inner, tail)) if inner.trim().trim_matches('-').trim() == ".window" => {
-                text.push_str("5m");
+                text.push_str(window);
                 rest = tail;
             }
             _ => {

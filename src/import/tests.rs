@@ -25,6 +25,7 @@ fn lines(imported: &Imported) -> Vec<String> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one file with all of its shapes")]
 fn sloth_file_with_ratios_latency_and_what_has_no_equivalent() {
     let imported = read(
         Format::Sloth,
@@ -66,8 +67,18 @@ slos:
   objective: 99
   sli:
     events:
-      error_query: sum(rate(a_total{code="500"}[{{.window}}])) by (oven)
+      error_query: sum(increase(a_total{code="500"}[{{.window}}])) by (oven)
       total_query: sum(rate(a_total[{{.window}}]))
+- name: two-counters
+  objective: 99
+  sli:
+    events:
+      error_query: |
+        sum(rate(a_total[{{.window}}]))
+          + sum(rate(b_total[{{.window}}]))
+      total_query: sum(rate(c_total[{{.window}}]))
+  alerting:
+    page_alert: {labels: {severity: wake}}
 "#,
     );
     let profile = &imported.profiles[0];
@@ -90,7 +101,15 @@ slos:
     latency:
       histogram: order_seconds
       selector: job="bakery"
+      format: Classic
       threshold: 250ms
+- name: two-counters
+  target: "99"
+  window: 30d
+  indicator:
+    raw:
+      errors: sum(rate(a_total[$window])) + sum(rate(b_total[$window]))
+      total: sum(rate(c_total[$window]))
 "#
     );
     let alerting = profile.spec.alerting.as_ref().unwrap();
@@ -108,11 +127,12 @@ slos:
         "slos[1].alerting: one class of alerts is disabled",
         "f.yaml:34: not imported: slos[2].sli.raw: ",
         "f.yaml:39: not imported: slos[3].sli.events.error_query: ",
+        "note: slos[4].sli.events.error_query: its queries are taken as they are",
         "the window is an option",
     ] {
         assert!(notes.iter().any(|note| note.contains(expected)), "{expected}\n{}", notes.join("\n"));
     }
-    assert_eq!(imported.found, 4);
+    assert_eq!(imported.found, 5);
     assert_eq!(notes.iter().filter(|note| note.contains("not imported")).count(), 2);
 }
 

@@ -2,16 +2,15 @@
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
-    Api, Resource,
+    Api, Client, Resource,
     api::{Patch, PatchParams},
     core::error_boundary::InvalidObject,
-    runtime::events::{Event, EventType},
+    runtime::events::{Event, EventType, Recorder},
 };
 use serde_json::json;
 
 use super::{
     error::Error,
-    reconcile::Context,
     status::{Transition, same_meaning, transitions},
 };
 use crate::{
@@ -20,6 +19,7 @@ use crate::{
         v1alpha1::{PerformanceProfile, PerformanceProfileStatus},
     },
     kube::{Category, categorize, message},
+    metrics::Metrics,
 };
 
 /// Longest note of an event that the API server takes, in bytes.
@@ -27,15 +27,15 @@ const LONGEST_NOTE: usize = 1024;
 
 /// Writes what is to be seen.
 pub struct Publisher<'a> {
-    context: &'a Context,
+    /// Connection to the API server.
+    pub client: &'a Client,
+    /// Publishes events.
+    pub recorder: &'a Recorder,
+    /// Counts the writes.
+    pub metrics: &'a Metrics,
 }
 
-impl<'a> Publisher<'a> {
-    /// A publisher for one reconcile.
-    pub fn new(context: &'a Context) -> Self {
-        Self { context }
-    }
-
+impl Publisher<'_> {
     /// Writes the status where it differs in meaning from the one that is there, and the events of what changed.
     pub async fn publish(&self, profile: &PerformanceProfile, status: PerformanceProfileStatus) -> Result<(), Error> {
         let old = profile.status.clone().unwrap_or_default();
@@ -44,7 +44,7 @@ impl<'a> Publisher<'a> {
         }
         let namespace = profile.metadata.namespace.as_deref().unwrap_or_default();
         let name = profile.metadata.name.as_deref().unwrap_or_default();
-        let api = Api::<PerformanceProfile>::namespaced(self.context.client.clone(), namespace);
+        let api = Api::<PerformanceProfile>::namespaced(self.client.clone(), namespace);
         let patch = json!({
             "apiVersion": PerformanceProfile::api_version(&()),
             "kind": PerformanceProfile::kind(&()),
@@ -54,7 +54,7 @@ impl<'a> Publisher<'a> {
         });
         let params = PatchParams::apply(FIELD_MANAGER).force();
         match api.patch_status(name, &params, &Patch::Apply(&patch)).await {
-            Ok(_) => self.context.metrics.status_written(),
+            Ok(_) => self.metrics.status_written(),
             Err(error) => {
                 // An apply to what is gone would be a create, hence a conflict; a conflict may also be a busy server's.
                 let perhaps_gone = matches!(categorize(&error), Category::NotFound | Category::Conflict);
@@ -109,7 +109,7 @@ impl<'a> Publisher<'a> {
             action: "Reconcile".to_owned(),
             secondary: None,
         };
-        if let Err(error) = self.context.recorder.publish(&event, reference).await {
+        if let Err(error) = self.recorder.publish(&event, reference).await {
             tracing::warn!(reason = event.reason, error = message(&error), "event not written");
         }
     }

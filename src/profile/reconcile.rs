@@ -58,6 +58,10 @@ pub struct Context {
 }
 
 impl Context {
+    fn publisher(&self) -> Publisher<'_> {
+        Publisher { client: &self.client, recorder: &self.recorder, metrics: &self.metrics }
+    }
+
     /// Forgets what is remembered of profiles that are gone: names come and go for as long as the process lives.
     pub fn tidy(&self) {
         let profiles = self.stores.profiles.state();
@@ -77,7 +81,7 @@ pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<A
             let limited = tokio::time::timeout(LONGEST, pipeline(profile, &context)).await;
             limited.unwrap_or(Err(Error::Timeout(LONGEST)))
         }
-        Err(invalid) => Publisher::new(&context).undecodable(invalid).await.map(|()| Action::await_change()),
+        Err(invalid) => context.publisher().undecodable(invalid).await.map(|()| Action::await_change()),
     };
     counted.outcome(result.as_ref().map_or_else(|error| error.category().as_str(), |_| "ok"));
     if result.is_ok() {
@@ -109,7 +113,7 @@ async fn pipeline(profile: &PerformanceProfile, context: &Context) -> Result<Act
     let facts =
         Facts { profile, checked: &checked, observed: &observed, applied: &applied.children, evaluation: &evaluation };
     let status = status::status(&facts, now);
-    Publisher::new(context).publish(profile, status).await?;
+    context.publisher().publish(profile, status).await?;
     if applied.errors.is_empty() {
         Ok(Action::requeue(next_look(&facts, now)))
     } else {

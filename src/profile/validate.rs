@@ -23,6 +23,7 @@ use crate::{
     slo,
 };
 
+mod indicators;
 mod metrics;
 mod objectives;
 #[cfg(test)]

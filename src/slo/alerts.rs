@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Alerting, IDENTITY, Identity, Indicator, Objective, Options, Rule, Severity, Tier, number, promql,
+    Alerting, Format, IDENTITY, Identity, Indicator, Objective, Options, Rule, Severity, Tier, number, promql,
     record::{BASE, Series, ratio_name},
+    slices,
 };
 use crate::api::{Duration, Target};
 
@@ -123,9 +124,17 @@ pub(super) fn present(
         drafts.push(context.trickle());
     }
     drafts.push(context.absent());
-    drafts.push(match objective.indicator {
-        Indicator::Ratio { .. } => context.error_rate(),
-        Indicator::Latency { threshold, .. } => context.latency(threshold),
+    drafts.push(match &objective.indicator {
+        Indicator::Ratio { .. } | Indicator::Raw { .. } | Indicator::Probe { .. } => context.error_rate(),
+        Indicator::Latency { threshold, .. } => context.latency(*threshold),
+        Indicator::Throughput { minimum, .. } => context.slices(
+            "ThroughputBelowMinimum",
+            &format!("{{{{ $value | humanize }}}} events per second, and {minimum} are promised"),
+        ),
+        Indicator::Saturation { maximum, .. } => context.slices(
+            "SaturationAboveMaximum",
+            &format!("at {{{{ $value | humanize }}}}, and {maximum} is the most that is promised"),
+        ),
     });
     drafts.into_iter().map(|draft| draft.finish(objective.identity.labels(), alerting)).collect()
 }
@@ -276,9 +285,16 @@ impl Context<'_> {
         draft.summary = format!("{}: nothing is measured", self.subject());
         let what = match &self.objective.indicator {
             Indicator::Ratio { total, .. } => format!("no samples of `{total}`"),
-            Indicator::Latency { histogram, threshold, .. } => {
+            Indicator::Latency { histogram, format: Format::Native, .. } => {
+                format!("no samples of the native histogram `{histogram}`: are native histograms scraped?")
+            }
+            Indicator::Latency { histogram, threshold, format: Format::Classic, .. } => {
                 format!("no samples of the histogram `{histogram}`, or it has no bucket that ends at {threshold}")
             }
+            Indicator::Raw { .. } => "nothing that the expression for all events finds".to_owned(),
+            Indicator::Probe { gauge } => format!("no samples of `{gauge}`"),
+            Indicator::Throughput { counter, .. } => format!("no samples of `{counter}`"),
+            Indicator::Saturation { .. } => "nothing that the query of the saturation finds".to_owned(),
         };
         draft.description = format!(
             "{{{{ $value }}}} pods are ready and Prometheus has {what}. Until it has, the objective is unknown and none of its other alerts can fire."
@@ -309,6 +325,22 @@ impl Context<'_> {
             format!("{}: {{{{ $value | humanizePercentage }}}} took longer than {threshold}", self.subject());
         draft.description =
             format!("{target} % are to be done within {threshold}. Over the last {BASE}. {}", self.budget_left());
+        draft
+    }
+
+    /// The state that makes time slices bad has lasted for five minutes.
+    fn slices(&self, alert: &'static str, state: &str) -> Draft {
+        let beyond = slices::beyond(&self.objective.indicator, self.series, "").unwrap_or_default();
+        let mut draft = Draft::new(alert, Severity::Ticket, beyond);
+        draft.hold = Some(Duration::from_secs(300));
+        draft.keep_firing_for = Some(self.keep_firing());
+        draft.summary = format!("{}: {state}", self.subject());
+        draft.description = format!(
+            "It has been so for {BASE}. The target is {} % of the minutes over {}. {}",
+            self.objective.target,
+            self.objective.window,
+            self.budget_left()
+        );
         draft
     }
 }

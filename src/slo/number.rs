@@ -1,5 +1,37 @@
 //! Numbers as people and rules want them: rounded to three significant digits, or exact.
 
+use std::{fmt, str::FromStr};
+
+/// A number as it was written: digits with a decimal point at most, so that it goes into rules unchanged.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Decimal(String);
+
+/// Why a text is no [`Decimal`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no number above zero of at most 12 digits and 6 decimals, like 1000 or 0.8")]
+pub struct DecimalError(String);
+
+impl FromStr for Decimal {
+    type Err = DecimalError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
+        let digits = |part: &str, most| (1..=most).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+        let above_zero = text.bytes().any(|b| (b'1'..=b'9').contains(&b));
+        if digits(whole, 12) && digits(decimals, 6) && above_zero {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(DecimalError(text.to_owned()))
+        }
+    }
+}
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// Rounds to three significant digits. What is not finite stays as it is.
 ///
 /// A status that follows every sample would be written at every evaluation; three digits hold still while nothing happens.
@@ -56,7 +88,7 @@ pub(super) fn tenths(value: u32) -> String {
 }
 
 /// Milliseconds as an exact decimal number of seconds: 200 becomes `0.2`, 1500 becomes `1.5`.
-pub(super) fn seconds(milliseconds: u64) -> String {
+pub(crate) fn seconds(milliseconds: u64) -> String {
     let text = format!("{}.{:03}", milliseconds / 1_000, milliseconds % 1_000);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
@@ -119,5 +151,15 @@ mod tests {
         assert_eq!(["0.7", "0.05", "1.5", "1", "0"].map(str::to_owned), [70, 5, 150, 100, 0].map(hundredths));
         assert_eq!(["14.4", "6", "0.5", "30"].map(str::to_owned), [144, 60, 5, 300].map(tenths));
         assert_eq!(["0.2", "1.5", "1", "0.001", "60"].map(str::to_owned), [200, 1_500, 1_000, 1, 60_000].map(seconds));
+    }
+
+    #[test]
+    fn decimals_are_kept_as_written() {
+        for text in ["1000", "0.8", "1", "0.000001", "999999999999.999999"] {
+            assert_eq!(text.parse::<Decimal>().unwrap().to_string(), text);
+        }
+        for text in ["", "0", "0.0", "-1", "+1", "1e3", "1.", ".5", "1.2.3", "1234567890123", "0.1234567", "1 ", "٣"] {
+            assert!(text.parse::<Decimal>().is_err(), "{text}");
+        }
     }
 }

@@ -117,7 +117,8 @@ impl Counter {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
-    /// Within half a per cent of the budget, whatever the traffic, incidents, restarts and missed scrapes.
+    /// Within half a per cent of the budget and two of what is spent, whatever the traffic, incidents, restarts and
+    /// scrapes that fail.
     #[test]
     #[allow(clippy::cast_precision_loss)]
     fn the_budget_is_that_of_the_events(
@@ -153,7 +154,9 @@ proptest! {
         let remaining = |bad: f64, total: f64| 1.0 - bad / (budget * total);
         let truth = remaining(bad.events, total.events);
         let recorded = remaining(bad.recorded(seconds), total.recorded(seconds));
-        prop_assert!((truth - recorded).abs() < 0.005, "{truth} {recorded}");
+        // What a scrape that fails within a burst loses is a share of what was spent: Prometheus extrapolates half a step.
+        let allowed = 0.005 + 0.02 * (1.0 - truth);
+        prop_assert!((truth - recorded).abs() < allowed, "{truth} {recorded}");
     }
 }
 

@@ -223,7 +223,7 @@ fn plain(selector: VectorSelector, shown: &str) -> Result<(Option<String>, Vec<M
 
 /// Refuses what this parser's regular expressions have and those of Prometheus (RE2) do not: one such pattern would keep
 /// the whole rule file from loading.
-fn check_regex(pattern: &str) -> Result<(), String> {
+pub(super) fn check_regex(pattern: &str) -> Result<(), String> {
     let mut rest = pattern;
     while let Some(at) = rest.find(['\\', '(']) {
         let (_, tail) = rest.split_at(at);

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Objective, Options, Rule, Tier, alerts};
+use super::{Objective, Options, Rule, Tier, alerts, slices};
 use crate::api::Duration;
 
 /// The range of the recorded rates that longer windows are summed from.
@@ -95,13 +95,19 @@ pub(super) fn burn_rates(objective: &Objective, tiers: &[Tier], options: &Option
     let mut windows: BTreeSet<Duration> = tiers.iter().flat_map(|tier| [tier.short, tier.long]).collect();
     windows.extend([BASE, alerts::trickle_window(objective)]);
     let mut recorder = Recorder::new(objective);
+    if let Some((value, bad)) = slices::slice(&objective.indicator, options, series) {
+        recorder.record(slices::VALUE, value);
+        recorder.record(slices::BAD, bad);
+    }
     // The base rates come first: all others rest on them. The total precedes the bad events, which refer to it.
     let order = [BASE].into_iter().chain(windows.iter().copied().filter(|window| *window != BASE));
     for window in order {
         if window <= LONGEST_RAW {
             let total = series.select(&total_name(window));
-            recorder.record(total_name(window), objective.indicator.total(window));
-            recorder.record(bad_name(window), objective.indicator.bad(window, &total));
+            let all = objective.indicator.total(window).unwrap_or_else(|| slices::total(window, options, series));
+            let bad = objective.indicator.bad(window, &total).unwrap_or_else(|| slices::bad(window, &total, series));
+            recorder.record(total_name(window), all);
+            recorder.record(bad_name(window), bad);
         } else {
             for name in [total_name, bad_name] {
                 recorder.record(name(window), staged(&series.select(&name(BASE)), window, options));

@@ -16,15 +16,30 @@ pub(super) fn errors() -> Indicator {
     }
 }
 
-fn indicators() -> [Indicator; 4] {
-    let latency = |selector: &str, threshold: &str| Indicator::Latency {
+fn indicators() -> Vec<Indicator> {
+    let latency = |selector: &str, threshold: &str, unit, format| Indicator::Latency {
         histogram: "http_request_duration_seconds".parse().unwrap(),
         selector: selector.parse().unwrap(),
         threshold: threshold.parse().unwrap(),
+        unit,
+        format,
     };
     let good =
         Indicator::Ratio { bad: BadEvents::Good("ok_total".parse().unwrap()), total: "all_total".parse().unwrap() };
-    [errors(), good, latency("", "1s"), latency("job=\"checkout\"", "200ms")]
+    vec![
+        errors(),
+        good,
+        latency("", "1s", Unit::Seconds, Format::Classic),
+        latency("job=\"checkout\"", "200ms", Unit::Milliseconds, Format::Classic),
+        latency("job=\"checkout\"", "200ms", Unit::Seconds, Format::Native),
+        Indicator::Raw {
+            errors: "rate(a[$window]) - rate(b[$window])".parse().unwrap(),
+            total: "rate(a[$window]) or rate(c[$window])".parse().unwrap(),
+        },
+        Indicator::Probe { gauge: "probe_success{job=\"checkout\"}".parse().unwrap() },
+        Indicator::Throughput { counter: "all_total".parse().unwrap(), minimum: "1000".parse().unwrap() },
+        Indicator::Saturation { query: "pool_used / pool_size or x".parse().unwrap(), maximum: "0.8".parse().unwrap() },
+    ]
 }
 
 fn find<'a>(groups: &'a [RuleGroup], name: &str) -> &'a Rule {
@@ -168,4 +183,24 @@ fn the_workload_has_an_alert_per_target() {
     for rule in workload_group(&identity, Some(70), Some(80), &Alerting::default()).rules {
         promql_parser::parser::parse(rule.expr()).unwrap();
     }
+}
+
+#[test]
+fn time_slices_rule_by_rule() {
+    let throughput = Indicator::Throughput { counter: "jobs_total".parse().unwrap(), minimum: "0.5".parse().unwrap() };
+    let groups = objective_groups(&objective("30d", "99", throughput), &Alerting::default(), &Options::default());
+    let id = r#"{namespace="shop",profile="checkout",objective="availability"}"#;
+    let expect = |name: &str, expr: &str| assert_eq!(find(&groups, name).expr(), expr.replace("{id}", id), "{name}");
+    expect("plimsoll:slice:value", "sum(rate(jobs_total[2m]))");
+    expect("plimsoll:slice:bad", "plimsoll:slice:value{id} < bool 0.5");
+    expect("plimsoll:total:rate5m", "clamp_max(count_over_time(plimsoll:slice:bad{id}[5m]) * 30 / 300, 1) / 60");
+    expect("plimsoll:bad:rate1h", "avg_over_time(plimsoll:slice:bad{id}[1h]) * plimsoll:total:rate1h{id}");
+    expect("plimsoll:bad:rate3d", "sum_over_time(plimsoll:bad:rate5m{id}[3d]) * 30 / 259200");
+    expect("ThroughputBelowMinimum", "plimsoll:slice:value{id} < 0.5");
+    let saturation = Indicator::Saturation { query: "a / b".parse().unwrap(), maximum: "0.8".parse().unwrap() };
+    let groups = objective_groups(&objective("30d", "99", saturation), &Alerting::default(), &Options::default());
+    let expect = |name: &str, expr: &str| assert_eq!(find(&groups, name).expr(), expr.replace("{id}", id), "{name}");
+    expect("plimsoll:slice:value", "max((a / b) >= -Inf)");
+    expect("plimsoll:slice:bad", "plimsoll:slice:value{id} > bool 0.8");
+    expect("SaturationAboveMaximum", "plimsoll:slice:value{id} > 0.8");
 }

@@ -225,7 +225,10 @@ async fn of_two_profiles_for_one_target_the_older_is_carried_out() {
     assert_untouched(&cluster, &budget).await;
 
     cluster.delete("PerformanceProfile", "zulu").await;
-    cluster.wait_for_condition("alpha", "Ready", "True", "AsDeclared").await;
+    // The older one's autoscaler stands in the way until the garbage collector has taken it, and that learns of a kind
+    // up to half a minute after its definition was made.
+    let collected = Duration::from_secs(90);
+    cluster.wait_for_condition_within(collected, "alpha", "Ready", "True", "AsDeclared").await;
     cluster.wait_for("HorizontalPodAutoscaler", "alpha").await;
     cluster.wait_for("PodDisruptionBudget", "alpha").await;
     cluster.wait_for_absence("HorizontalPodAutoscaler", "zulu", PATIENCE).await;

@@ -268,7 +268,6 @@ async fn rules_that_are_not_loaded_or_fail() {
     let message = cluster.wait_for_condition("web", "RulesLoaded", "False", "NotSelected").await;
     assert!(message.contains("Prometheus monitoring/stack selects rules with the label release=prod"), "{message}");
     assert!(message.contains("spec.rules.labels") && message.contains("--rule-label"), "{message}");
-    cluster.wait_for_event("web", "NotSelected").await;
 
     // With the label nothing more can be said than to wait, or to look at the selectors.
     cluster.apply_yaml(&with("rules: {labels: {release: prod}}\n")).await;
@@ -282,6 +281,7 @@ async fn rules_that_are_not_loaded_or_fail() {
     prometheus.load(&cluster.namespace, "web", "availability", Some("found duplicate series for the match group"));
     let message = cluster.wait_for_condition("web", "RulesLoaded", "False", "RuleFailing").await;
     assert!(message.contains("found duplicate series"), "{message}");
+    cluster.wait_for_event("web", "RuleFailing").await;
 
     prometheus.load(&cluster.namespace, "web", "availability", None);
     let message = cluster.wait_for_condition("web", "RulesLoaded", "True", "AsDeclared").await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::harness::{
-    Action, Cluster, Fault, Launch, Operator, PATIENCE, Proxy, deployment, essence, objective, profile_with,
+    Action, Cluster, Fault, Launch, Operator, PATIENCE, Proxy, deployment, essence, eventually, objective, profile_with,
 };
 
 /// To operators behind this proxy the cluster has no Prometheus Operator.
@@ -35,10 +35,14 @@ async fn rules_move_from_a_file_to_a_rule_object_when_that_api_appears_and_back(
     let rule = cluster.wait_for("PrometheusRule", "web-slo").await;
     assert_eq!(rule["spec"]["groups"], file["groups"], "both hold the same rules");
     cluster.wait_for_absence("ConfigMap", "web-slo", PATIENCE).await;
-    let message = cluster.wait_for_condition("web", "RulesReady", "True", "AsDeclared").await;
-    assert!(message.contains("PrometheusRule web-slo"), "{message}");
+    eventually("the condition speaks of the rule object", PATIENCE, async || {
+        let condition = cluster.condition("web", "RulesReady").await.unwrap();
+        let said = condition.status == "True" && condition.message.contains("PrometheusRule web-slo");
+        if said { Ok(()) } else { Err(condition.message) }
+    })
+    .await;
     cluster.edit("PrometheusRule", "web-slo", json!({"spec": {"groups": []}})).await;
-    crate::harness::eventually("the rule object is watched from now on", PATIENCE, async || {
+    eventually("the rule object is watched from now on", PATIENCE, async || {
         let now = cluster.expect("PrometheusRule", "web-slo").await;
         if now["spec"] == rule["spec"] { Ok(()) } else { Err(now["spec"].to_string()) }
     })
@@ -73,7 +77,7 @@ async fn a_start_while_the_apis_cannot_be_listed_moves_no_rules() {
     assert_eq!(cluster.get("ConfigMap", "web-slo").await, None, "what is not known is not taken for absent");
     failing.lift();
     cluster.edit("PrometheusRule", "web-slo", json!({"spec": {"groups": []}})).await;
-    crate::harness::eventually("the operator works", PATIENCE, async || {
+    eventually("the operator works", PATIENCE, async || {
         let now = cluster.expect("PrometheusRule", "web-slo").await;
         if now["spec"] == rule["spec"] { Ok(()) } else { Err(now["spec"].to_string()) }
     })

@@ -2,9 +2,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::harness::{Cluster, Launch, Numbers, Prometheus, Proxy, deployment, objective, profile_with};
+use crate::harness::{
+    Cluster, Launch, Numbers, PATIENCE, Prometheus, Proxy, deployment, eventually, objective, profile_with,
+};
 
 const KINDS: [&str; 4] = ["PerformanceProfile", "HorizontalPodAutoscaler", "PodDisruptionBudget", "PrometheusRule"];
 
@@ -64,6 +66,29 @@ async fn a_minute_of_the_same_numbers_makes_no_write() {
     let ours = proxy.seen().iter().all(|request| request.user_agent.starts_with("plimsoll/"));
     assert!(ours, "every request says whose it is");
     println!("steady state: 0 writes and {} reads in 60 s, 8 profiles, 12 objectives", proxy.seen().len() - requests);
+
+    // Nor does looking at everything again make one.
+    let reconciled = async || operator.metric("plimsoll_reconciles_total{outcome=\"ok\"}").await.unwrap();
+    let statuses = statuses(&cluster).await;
+    let looks = reconciled().await;
+    for profile in statuses.keys() {
+        cluster.edit("PerformanceProfile", profile, json!({"metadata": {"annotations": {"nudge": "1"}}})).await;
+    }
+    eventually("every profile is looked at", PATIENCE, async || {
+        let since = reconciled().await - looks;
+        if since >= 8.0 { Ok(()) } else { Err(format!("{since} reconciles")) }
+    })
+    .await;
+    let written: Vec<_> = proxy.writes().split_off(writes);
+    assert!(written.is_empty(), "{written:?}");
+    assert_eq!(self::statuses(&cluster).await, statuses);
+}
+
+async fn statuses(cluster: &Cluster) -> BTreeMap<String, Value> {
+    let profiles = cluster.list("PerformanceProfile").await.into_iter();
+    profiles
+        .map(|profile| (profile["metadata"]["name"].as_str().unwrap().to_owned(), profile["status"].clone()))
+        .collect()
 }
 
 async fn versions(cluster: &Cluster) -> BTreeMap<String, String> {

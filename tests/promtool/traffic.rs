@@ -1,18 +1,18 @@
 //! What the series do: nothing, appear late, restart, have gaps, spell their buckets in two ways, or are not there.
 
-use plimsoll::slo::{BadEvents, Indicator, RuleGroup};
+use plimsoll::slo::{BadEvents, Format, Indicator, RuleGroup, Unit};
 
 use super::{Case, Counter, errors, every};
 
 /// Everything that is recorded, but for the series that only says what the objective is.
-const RECORDED: &str = r#"{__name__=~"plimsoll:.+",__name__!="plimsoll:objective_info"}"#;
+pub const RECORDED: &str = r#"{__name__=~"plimsoll:.+",__name__!="plimsoll:objective_info"}"#;
 
-fn rules(indicator: Indicator) -> Vec<RuleGroup> {
+pub fn rules(indicator: Indicator) -> Vec<RuleGroup> {
     every(1, "30d", "99", indicator)
 }
 
 /// No recorded series is NaN or infinite.
-fn all_are_numbers(case: Case, minute: usize) -> Case {
+pub fn all_are_numbers(case: Case, minute: usize) -> Case {
     case.value(minute, &format!("count({RECORDED}) - count({RECORDED} < Inf)"), 0.0)
 }
 
@@ -25,6 +25,8 @@ fn latency(threshold: &str) -> Indicator {
         histogram: "duration_seconds".parse().unwrap(),
         selector: "job=\"x\"".parse().unwrap(),
         threshold: threshold.parse().unwrap(),
+        unit: Unit::Seconds,
+        format: Format::Classic,
     }
 }
 

@@ -1,6 +1,7 @@
 //! `spec.objectives`: what the service promises.
 
 use kube::KubeSchema;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::api::{Duration, Target};
@@ -14,7 +15,7 @@ pub struct Objective {
     #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')").message("the name of an objective is a DNS label: lower case letters, digits and dashes, like availability"))]
     pub name: String,
 
-    /// What the objective is for, in a sentence, for those who read the profile. Default: empty.
+    /// What the objective is for, in a sentence. Its alerts carry it as `objective_description`. Default: empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 500))]
     pub description: Option<String>,
@@ -34,7 +35,7 @@ pub struct Objective {
 /// How events are counted: exactly one of the fields.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.ratio) != has(self.latency)").message("an indicator is exactly one of ratio and latency"))]
+#[x_kube(validation = Rule::new("[has(self.ratio), has(self.latency), has(self.raw), has(self.probe), has(self.throughput), has(self.saturation)].filter(named, named).size() == 1").message("an indicator is exactly one of ratio, latency, raw, probe, throughput and saturation"))]
 pub struct Indicator {
     /// Two counters: bad (or good) events, and all events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -43,6 +44,22 @@ pub struct Indicator {
     /// A histogram of durations: an event is good when it took at most the threshold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency: Option<Latency>,
+
+    /// Two PromQL expressions, where selectors are not enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<Raw>,
+
+    /// A gauge that is 1 while all is well and 0 while it is not: each of its samples is an event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<Probe>,
+
+    /// A counter that must rise fast enough: a minute in which it does not is bad.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throughput: Option<Throughput>,
+
+    /// Something that must not be too full: a minute in which it is, is bad.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saturation: Option<Saturation>,
 }
 
 /// Bad or good events of all events. Each is a PromQL selector of counters: a metric name with label matchers, without
@@ -66,7 +83,81 @@ pub struct Ratio {
     pub total: String,
 }
 
-/// Events that take at most a threshold, from a classic Prometheus histogram. "p95 under 200 ms" is a target of `"95"` with
+/// Bad events and all events per second, each as a PromQL expression with `$window` for the range. Windows of up to an hour
+/// are put in; longer ones are counted from what was recorded over 5m. Several series are added up; values that are no
+/// number, infinite or below zero are left out. Ranges other than `$window` stay as they are.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Raw {
+    /// Bad events per second, like `sum(rate(jobs_total[$window])) - sum(rate(jobs_done_total[$window]))`. Nothing counts as no
+    /// errors.
+    #[schemars(length(min = 1, max = 2048))]
+    #[x_kube(validation = Rule::new("self.contains('$window')").message("a raw expression has $window where its range stands, like rate(http_requests_total[$window])"))]
+    pub errors: String,
+
+    /// All events per second, like `rate(jobs_total[$window])`. While it yields nothing, the objective is unknown.
+    #[schemars(length(min = 1, max = 2048))]
+    #[x_kube(validation = Rule::new("self.contains('$window')").message("a raw expression has $window where its range stands, like rate(http_requests_total[$window])"))]
+    pub total: String,
+}
+
+/// Availability by samples: one that is 0 is bad, one that is 1 is good. Without a scrape there is no event.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Probe {
+    /// Selector of the gauge, like `probe_success{job="azora-auth"}`.
+    #[schemars(length(min = 1, max = 1024))]
+    pub gauge: String,
+}
+
+/// Events per second that are promised. Events of this objective are minutes: at every evaluation the rate of the last
+/// minute (of four scrapes, where those take longer) is compared, and the time until the next evaluation is good or bad.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Throughput {
+    /// Name of the counter, like `http_requests_total`.
+    #[schemars(length(min = 1, max = 256))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-zA-Z_:][a-zA-Z0-9_:]*$')").message("counter is a metric name, without labels; label matchers go into selector"))]
+    pub counter: String,
+
+    /// Label matchers, like `job="azora-auth"`. Default: all series of the counter.
+    #[serde(default)]
+    #[schemars(length(max = 1024))]
+    pub selector: String,
+
+    /// Fewest events per second that are good, a decimal string like `"1000"`.
+    #[schemars(length(min = 1, max = 20))]
+    #[x_kube(validation = Rule::new("self.matches('^[0-9]{1,12}([.][0-9]{1,6})?$') && !self.matches('^[0.]*$')").message("minimum is a number above zero as a string, like \"1000\" or \"0.5\""))]
+    pub minimum: String,
+}
+
+/// How full something may be. Events of this objective are minutes: at every evaluation the value is compared, and the time
+/// until the next evaluation is good or bad.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Saturation {
+    /// How full it is: a gauge or any PromQL expression, like `pool_connections_used / pool_connections_max`. Of several series
+    /// the highest counts; what is no number is left out.
+    #[schemars(length(min = 1, max = 2048))]
+    pub query: String,
+
+    /// Highest value that is good, a decimal string like `"0.8"`.
+    #[schemars(length(min = 1, max = 20))]
+    #[x_kube(validation = Rule::new("self.matches('^[0-9]{1,12}([.][0-9]{1,6})?$') && !self.matches('^[0.]*$')").message("maximum is a number above zero as a string, like \"0.8\""))]
+    pub maximum: String,
+}
+
+/// How a histogram is stored.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HistogramFormat {
+    /// A series per bucket, with its upper bound in the label `le`.
+    #[default]
+    Classic,
+    /// A native histogram: one series, whose samples are histograms.
+    Native,
+}
+
+/// Events that take at most a threshold, from a Prometheus histogram. "p95 under 200 ms" is a target of `"95"` with
 /// a threshold of `200ms`.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
@@ -81,7 +172,12 @@ pub struct Latency {
     #[schemars(length(max = 1024))]
     pub selector: String,
 
-    /// Longest time that a good event takes, from 1ms to 1h. It must be the upper bound of one of the histogram's buckets.
+    /// How the histogram is stored. `Classic` (default): a series per bucket. `Native`: a native histogram.
+    #[serde(default)]
+    pub format: HistogramFormat,
+
+    /// Longest time that a good event takes, from 1ms to 1h. It must be the upper bound of one of the buckets of a classic
+    /// histogram; within a bucket of a native one it is interpolated.
     #[x_kube(validation = Rule::new("size(self) > 1 && self.matches('^([0-9]{1,2}h)?([0-9]{1,4}m)?([0-9]{1,5}s)?([0-9]{1,7}ms)?$') && duration(self) >= duration('1ms') && duration(self) <= duration('1h')").message("threshold is a time from 1ms to 1h in whole h, m, s and ms, like 200ms or 1s500ms"))]
     pub threshold: Duration,
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kube::ResourceExt;
 
 use super::{
-    Part, RulesPlan,
+    Part, RulesPlan, indicators,
     metrics::{CPU_UTILIZATION, MEMORY_UTILIZATION, held_utilization},
 };
 use crate::{
@@ -42,8 +42,12 @@ pub fn rules(
     }
     let alerting = alerting(profile);
     findings.extend(alerting.findings().into_iter().map(|why| Finding::new(Level::Warning, "/spec/alerting", why)));
-    let mut groups: Vec<_> =
-        sound.iter().flat_map(|objective| slo::objective_groups(objective, &alerting, &settings.slo)).collect();
+    let mut groups: Vec<_> = sound
+        .iter()
+        .flat_map(|objective| {
+            slo::objective_groups(objective, &described(&alerting, profile, objective), &settings.slo)
+        })
+        .collect();
     let alerts = profile.spec.alerting.as_ref().is_none_or(|alerting| alerting.mode == Management::Managed);
     if !alerts {
         for group in &mut groups {
@@ -59,6 +63,18 @@ pub fn rules(
     }
     let labels = rule_labels(profile, settings);
     (sound, Part::Wanted(RulesPlan { groups, labels, prometheus_rule_api: observed.prometheus_rule_api }))
+}
+
+/// The alerts of an objective say what it is for.
+fn described(alerting: &slo::Alerting, profile: &PerformanceProfile, objective: &slo::Objective) -> slo::Alerting {
+    let mut alerting = alerting.clone();
+    let wire = profile.spec.objectives.iter().find(|wire| wire.name == objective.identity.objective);
+    if let Some(description) = wire.and_then(|wire| wire.description.as_deref()) {
+        // Plain text, not a template: braces in it mean themselves.
+        let text = description.replace("{{", "{{ \"{{\" }}");
+        alerting.annotations.entry("objective_description".to_owned()).or_insert(text);
+    }
+    alerting
 }
 
 fn percent(utilization: Option<i32>) -> Option<u32> {
@@ -121,14 +137,7 @@ pub fn objective(
 ) -> Result<slo::Objective, Vec<(&'static str, String)>> {
     let mut wrong = Vec::new();
     let window = slo::Window::try_from(wire.window).map_err(|error| wrong.push(("/window", error.to_string()))).ok();
-    let indicator = match (&wire.indicator.ratio, &wire.indicator.latency) {
-        (Some(ratio), None) => ratio_indicator(ratio, &mut wrong),
-        (None, Some(latency)) => latency_indicator(latency, &mut wrong),
-        _ => {
-            wrong.push(("/indicator", "an indicator is exactly one of ratio and latency".to_owned()));
-            None
-        }
-    };
+    let indicator = indicators::indicator(&wire.indicator, &mut wrong);
     match (window, indicator) {
         (Some(window), Some(indicator)) if wrong.is_empty() => Ok(slo::Objective {
             identity: slo::Identity {
@@ -142,37 +151,4 @@ pub fn objective(
         }),
         _ => Err(wrong),
     }
-}
-
-fn ratio_indicator(ratio: &v1alpha1::Ratio, wrong: &mut Vec<(&'static str, String)>) -> Option<slo::Indicator> {
-    let mut selector =
-        |text: &str, path| text.parse::<slo::Selector>().map_err(|error| wrong.push((path, error.to_string()))).ok();
-    let total = selector(&ratio.total, "/indicator/ratio/total");
-    let bad = match (&ratio.errors, &ratio.good) {
-        (Some(errors), None) => selector(errors, "/indicator/ratio/errors").map(slo::BadEvents::Errors),
-        (None, Some(good)) => selector(good, "/indicator/ratio/good").map(slo::BadEvents::Good),
-        _ => {
-            wrong.push(("/indicator/ratio", "a ratio names exactly one of errors and good, beside total".to_owned()));
-            None
-        }
-    };
-    Some(slo::Indicator::Ratio { bad: bad?, total: total? })
-}
-
-fn latency_indicator(latency: &v1alpha1::Latency, wrong: &mut Vec<(&'static str, String)>) -> Option<slo::Indicator> {
-    let histogram = latency
-        .histogram
-        .parse::<slo::MetricName>()
-        .map_err(|error| wrong.push(("/indicator/latency/histogram", error.to_string())))
-        .ok();
-    let selector = latency
-        .selector
-        .parse::<slo::Matchers>()
-        .map_err(|error| wrong.push(("/indicator/latency/selector", error.to_string())))
-        .ok();
-    let threshold = latency.threshold;
-    if !(1..=3_600_000).contains(&threshold.as_millis()) {
-        wrong.push(("/indicator/latency/threshold", format!("threshold {threshold} is not between 1ms and 1h")));
-    }
-    Some(slo::Indicator::Latency { histogram: histogram?, selector: selector?, threshold })
 }

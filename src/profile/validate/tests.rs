@@ -136,6 +136,19 @@ fn without_alerts_only_recordings_are_left() {
 }
 
 #[test]
+fn an_objective_s_description_is_in_its_alerts_as_plain_text() {
+    let spec = AVAILABILITY.replace("  target:", "  description: 'for {{ all }} users'\n  target:");
+    let checked = checked(&spec, &observed());
+    let Part::Wanted(rules) = checked.rules else { panic!("not wanted") };
+    let mut alerts = rules.groups.iter().flat_map(|group| &group.rules).filter_map(|rule| match rule {
+        slo::Rule::Alert { labels, annotations, .. } if labels.contains_key("objective") => Some(annotations),
+        _ => None,
+    });
+    let expected = "for {{ \"{{\" }} all }} users";
+    assert!(alerts.all(|annotations| annotations.get("objective_description").map(String::as_str) == Some(expected)));
+}
+
+#[test]
 fn metrics_can_be_chosen() {
     let metrics = |spec: &str| {
         let checked = checked(spec, &observed());

@@ -83,14 +83,10 @@ pub mod reasons {
     pub const SECOND_BUDGET: &str = "SecondDisruptionBudget";
     /// The API server refused or failed the write.
     pub const APPLY_FAILED: &str = "ApplyFailed";
-    /// Another reason keeps the child from being written; what exists is left as it is.
-    pub const BLOCKED: &str = "Blocked";
     /// The namespace is being deleted.
     pub const NAMESPACE_TERMINATING: &str = "NamespaceTerminating";
     /// The autoscaler cannot scale; the message is its own.
     pub const CANNOT_SCALE: &str = "CannotScale";
-    /// No metrics yet: the autoscaler is new.
-    pub const WAITING_FOR_METRICS: &str = "WaitingForMetrics";
     /// The operator was started without a Prometheus.
     pub const NO_PROMETHEUS: &str = "NoPrometheus";
     /// Prometheus does not answer, or not in time.

@@ -8,18 +8,22 @@
 
 mod alerts;
 pub mod evaluate;
+mod expression;
 pub(crate) mod indicator;
 pub mod number;
 mod promql;
 mod record;
 mod rule;
+mod slices;
 mod tiers;
 mod window;
 mod workload;
 
 use std::collections::BTreeMap;
 
-pub use indicator::{BadEvents, Indicator};
+pub use expression::{Expression, ExpressionError, MAX_EXPRESSION_LENGTH, WindowExpression};
+pub use indicator::{BadEvents, Format, Indicator, Unit};
+pub use number::{Decimal, DecimalError};
 pub use promql::{MAX_LENGTH, Matchers, MetricName, PromqlError, Selector};
 pub use rule::{Rule, RuleFile, RuleGroup};
 pub use tiers::{Factor, Severity, Tier, TierName, Tiers, tiers};

@@ -10,7 +10,7 @@ mod status;
 pub use alerting::{Alerting, RuleObject, Severity};
 pub use autoscaling::{Autoscaling, Management, ResourceTarget};
 pub use disruption::Disruption;
-pub use objectives::{Indicator, Latency, Objective, Ratio};
+pub use objectives::{HistogramFormat, Indicator, Latency, Objective, Probe, Ratio, Raw, Saturation, Throughput};
 pub use spec::{PerformanceProfile, PerformanceProfileSpec, TargetRef};
 pub use status::{
     BudgetStatus, BurnStatus, ChildState, ChildStatus, ObjectiveState, ObjectiveStatus, PerformanceProfileStatus,

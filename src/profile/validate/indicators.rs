@@ -1,0 +1,94 @@
+//! From the indicator of an objective to what is measured.
+
+use std::{fmt::Display, str::FromStr};
+
+use crate::{
+    api::v1alpha1::{self, HistogramFormat},
+    slo,
+};
+
+/// What is wrong, and where below the objective.
+pub type Wrong = Vec<(&'static str, String)>;
+
+/// The indicator, unless something is wrong with it.
+pub fn indicator(wire: &v1alpha1::Indicator, wrong: &mut Wrong) -> Option<slo::Indicator> {
+    let v1alpha1::Indicator { ratio, latency, raw, probe, throughput, saturation } = wire;
+    match (ratio, latency, raw, probe, throughput, saturation) {
+        (Some(ratio), None, None, None, None, None) => ratio_indicator(ratio, wrong),
+        (None, Some(latency), None, None, None, None) => latency_indicator(latency, wrong),
+        (None, None, Some(raw), None, None, None) => {
+            let errors = parsed(&raw.errors, "/indicator/raw/errors", wrong);
+            let total = parsed(&raw.total, "/indicator/raw/total", wrong);
+            Some(slo::Indicator::Raw { errors: errors?, total: total? })
+        }
+        (None, None, None, Some(probe), None, None) => {
+            Some(slo::Indicator::Probe { gauge: parsed(&probe.gauge, "/indicator/probe/gauge", wrong)? })
+        }
+        (None, None, None, None, Some(throughput), None) => throughput_indicator(throughput, wrong),
+        (None, None, None, None, None, Some(saturation)) => {
+            let query = parsed(&saturation.query, "/indicator/saturation/query", wrong);
+            let maximum = parsed(&saturation.maximum, "/indicator/saturation/maximum", wrong);
+            Some(slo::Indicator::Saturation { query: query?, maximum: maximum? })
+        }
+        _ => {
+            let kinds = "an indicator is exactly one of ratio, latency, raw, probe, throughput and saturation";
+            wrong.push(("/indicator", kinds.to_owned()));
+            None
+        }
+    }
+}
+
+fn parsed<T: FromStr<Err: Display>>(text: &str, path: &'static str, wrong: &mut Wrong) -> Option<T> {
+    text.parse().map_err(|error: T::Err| wrong.push((path, error.to_string()))).ok()
+}
+
+fn throughput_indicator(throughput: &v1alpha1::Throughput, wrong: &mut Wrong) -> Option<slo::Indicator> {
+    let labels: Option<slo::Matchers> = parsed(&throughput.selector, "/indicator/throughput/selector", wrong);
+    let minimum = parsed(&throughput.minimum, "/indicator/throughput/minimum", wrong);
+    let selector = format!("{}{{{}}}", throughput.counter, labels?);
+    let counter = parsed(&selector, "/indicator/throughput/counter", wrong);
+    Some(slo::Indicator::Throughput { counter: counter?, minimum: minimum? })
+}
+
+fn ratio_indicator(ratio: &v1alpha1::Ratio, wrong: &mut Wrong) -> Option<slo::Indicator> {
+    let mut selector =
+        |text: &str, path| text.parse::<slo::Selector>().map_err(|error| wrong.push((path, error.to_string()))).ok();
+    let total = selector(&ratio.total, "/indicator/ratio/total");
+    let bad = match (&ratio.errors, &ratio.good) {
+        (Some(errors), None) => selector(errors, "/indicator/ratio/errors").map(slo::BadEvents::Errors),
+        (None, Some(good)) => selector(good, "/indicator/ratio/good").map(slo::BadEvents::Good),
+        _ => {
+            wrong.push(("/indicator/ratio", "a ratio names exactly one of errors and good, beside total".to_owned()));
+            None
+        }
+    };
+    Some(slo::Indicator::Ratio { bad: bad?, total: total? })
+}
+
+fn latency_indicator(latency: &v1alpha1::Latency, wrong: &mut Wrong) -> Option<slo::Indicator> {
+    let histogram = latency
+        .histogram
+        .parse::<slo::MetricName>()
+        .map_err(|error| wrong.push(("/indicator/latency/histogram", error.to_string())))
+        .ok();
+    let selector = latency
+        .selector
+        .parse::<slo::Matchers>()
+        .map_err(|error| wrong.push(("/indicator/latency/selector", error.to_string())))
+        .ok();
+    let threshold = latency.threshold;
+    if !(1..=3_600_000).contains(&threshold.as_millis()) {
+        wrong.push(("/indicator/latency/threshold", format!("threshold {threshold} is not between 1ms and 1h")));
+    }
+    let format = match latency.format {
+        HistogramFormat::Classic => slo::Format::Classic,
+        HistogramFormat::Native => slo::Format::Native,
+    };
+    Some(slo::Indicator::Latency {
+        histogram: histogram?,
+        selector: selector?,
+        threshold,
+        unit: slo::Unit::Seconds,
+        format,
+    })
+}

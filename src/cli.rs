@@ -4,7 +4,13 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{api::Duration, profile::Settings, slo, telemetry::LogFormat};
+use crate::{
+    api::{Duration, v1alpha1::TargetRef},
+    export, import,
+    profile::Settings,
+    slo,
+    telemetry::LogFormat,
+};
 
 /// The load line for Kubernetes services: SLOs, scaling and disruption budgets from one PerformanceProfile per workload.
 #[derive(Debug, Parser)]
@@ -30,6 +36,16 @@ pub enum Command {
     ///
     /// Exit code 0: no errors. 1: errors, or with --strict warnings. 2: a file cannot be read or holds no profile.
     Check(CheckArgs),
+    /// Explain objectives in words: what is counted, the budget, each alert and when it would fire
+    Explain(ExplainArgs),
+    /// Turn objectives of OpenSLO, Sloth or Pyrra into profiles; what has no equivalent is listed on standard error
+    ///
+    /// Exit code 0: all imported, perhaps with notes. 1: an objective could not be. 2: a file cannot be read or holds none.
+    Import(ImportArgs),
+    /// Print the objectives of profiles in another form; what has no equivalent is listed on standard error
+    ///
+    /// Exit code 0: all exported, perhaps with notes. 1: an objective could not be. 2: a file cannot be read or holds none.
+    Export(ExportArgs),
     /// Print the API reference as Markdown
     #[command(hide = true)]
     Reference,
@@ -38,21 +54,9 @@ pub enum Command {
 /// Flags of `plimsoll run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// The Prometheus to ask, as in http://prometheus.monitoring.svc:9090. Without it objectives are written and not evaluated
-    #[arg(long, env = "PLIMSOLL_PROMETHEUS_URL", value_name = "URL")]
-    pub prometheus_url: Option<String>,
-
-    /// File with a bearer token for Prometheus; it is read again before each evaluation
-    #[arg(long, env = "PLIMSOLL_PROMETHEUS_BEARER_TOKEN_FILE", value_name = "FILE")]
-    pub prometheus_bearer_token_file: Option<PathBuf>,
-
-    /// File with the certificates (PEM) of the authorities that sign Prometheus' certificate
-    #[arg(long, env = "PLIMSOLL_PROMETHEUS_CA_FILE", value_name = "FILE")]
-    pub prometheus_ca_file: Option<PathBuf>,
-
-    /// Further header for Prometheus, as in X-Scope-OrgID=tenant; may be repeated
-    #[arg(long, env = "PLIMSOLL_PROMETHEUS_HEADER", value_name = "NAME=VALUE", value_delimiter = ',', value_parser = pair)]
-    pub prometheus_header: Vec<(String, String)>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment would replace the help of the flags")]
+    pub prometheus: PrometheusArgs,
 
     /// Namespace to work in; may be repeated. Default: all
     #[arg(long = "namespace", env = "PLIMSOLL_NAMESPACE", value_name = "NS", value_delimiter = ',')]
@@ -89,6 +93,26 @@ pub struct RunArgs {
     /// Profiles that are reconciled at the same time
     #[arg(long, env = "PLIMSOLL_CONCURRENCY", value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub concurrency: u16,
+}
+
+/// Which Prometheus, and how to talk to it.
+#[derive(Debug, Args)]
+pub struct PrometheusArgs {
+    /// The Prometheus to ask, as in http://prometheus.monitoring.svc:9090. Without it nothing is evaluated
+    #[arg(long, env = "PLIMSOLL_PROMETHEUS_URL", value_name = "URL")]
+    pub prometheus_url: Option<String>,
+
+    /// File with a bearer token for Prometheus; it is read again before each evaluation
+    #[arg(long, env = "PLIMSOLL_PROMETHEUS_BEARER_TOKEN_FILE", value_name = "FILE")]
+    pub prometheus_bearer_token_file: Option<PathBuf>,
+
+    /// File with the certificates (PEM) of the authorities that sign Prometheus' certificate
+    #[arg(long, env = "PLIMSOLL_PROMETHEUS_CA_FILE", value_name = "FILE")]
+    pub prometheus_ca_file: Option<PathBuf>,
+
+    /// Further header for Prometheus, as in X-Scope-OrgID=tenant; may be repeated
+    #[arg(long, env = "PLIMSOLL_PROMETHEUS_HEADER", value_name = "NAME=VALUE", value_delimiter = ',', value_parser = pair)]
+    pub prometheus_header: Vec<(String, String)>,
 }
 
 /// Flags that decide what rules look like.
@@ -147,6 +171,63 @@ pub struct CheckArgs {
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment would replace the help of the flags")]
     pub rules: RuleArgs,
+}
+
+/// Flags of `plimsoll explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// Files with profiles; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// The objective to explain. Default: all
+    #[arg(long, value_name = "NAME")]
+    pub objective: Option<String>,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment would replace the help of the flags")]
+    pub prometheus: PrometheusArgs,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment would replace the help of the flags")]
+    pub rules: RuleArgs,
+}
+
+/// Flags of `plimsoll import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// Files with objectives; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// Whose form the files have
+    #[arg(long, value_name = "FORM", value_enum)]
+    pub from: import::Format,
+
+    /// The workload of all the objectives, as in StatefulSet/auth. Default: a Deployment named as the service
+    #[arg(long, value_name = "KIND/NAME", value_parser = target_ref)]
+    pub target_ref: Option<TargetRef>,
+}
+
+/// Flags of `plimsoll export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Files with profiles; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// The form to write
+    #[arg(long, value_name = "FORM", value_enum)]
+    pub to: export::Format,
+}
+
+fn target_ref(text: &str) -> Result<TargetRef, String> {
+    match text.split_once('/') {
+        Some((kind, name)) if !kind.is_empty() && !name.is_empty() && !name.contains('/') => {
+            Ok(TargetRef { api_version: "apps/v1".to_owned(), kind: kind.to_owned(), name: name.to_owned() })
+        }
+        _ => Err("write it as KIND/NAME, as in Deployment/auth".to_owned()),
+    }
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

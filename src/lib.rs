@@ -14,13 +14,18 @@
 //! `render` and `check` take the pure part of the same path.
 
 pub mod api;
+pub mod ask;
 pub mod check;
 #[allow(rustdoc::bare_urls, reason = "as below; rustdoc alone knows this lint")]
 #[expect(clippy::doc_markdown, reason = "its doc comments are the program's help, which is no Markdown")]
 pub mod cli;
+pub mod explain;
+pub mod export;
 mod http;
+pub mod import;
 pub mod input;
 pub mod kube;
+pub mod load;
 mod metrics;
 pub mod profile;
 mod prometheus;

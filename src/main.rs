@@ -5,9 +5,11 @@ use std::process::ExitCode;
 use clap::Parser;
 use plimsoll::{
     api::crd,
-    check,
-    cli::{CheckArgs, Cli, Command, RenderArgs, RunArgs},
-    profile::Level,
+    ask, check,
+    cli::{CheckArgs, Cli, Command, ExplainArgs, ExportArgs, ImportArgs, RenderArgs, RunArgs},
+    explain, export, import, input,
+    load::{self, LoadError},
+    profile::{Level, Settings},
     reference, render, run, telemetry, yaml,
 };
 
@@ -22,6 +24,9 @@ fn main() -> ExitCode {
         Command::Crd => yaml::to_string(&crd::crd()).map_err(|error| (FAILED, error.to_string())).map(print),
         Command::Render(args) => render_files(&args),
         Command::Check(args) => check_files(&args),
+        Command::Explain(args) => explain_files(&args),
+        Command::Import(args) => import_files(&args),
+        Command::Export(args) => export_files(&args),
         Command::Reference => {
             print(reference::markdown());
             Ok(())
@@ -81,6 +86,73 @@ fn check_files(args: &CheckArgs) -> Outcome {
         return Err((FAILED, summary));
     }
     println!("{}", if checked.findings.is_empty() { format!("{profiles}: no findings") } else { summary });
+    Ok(())
+}
+
+/// Findings of the files go out as they are, with file and line; everything else says which command it is from.
+fn unloadable(command: &str, error: &LoadError) -> (u8, String) {
+    match error {
+        LoadError::Profiles(render::RenderError::Findings(_)) => (FAILED, error.to_string()),
+        _ => (UNUSABLE, format!("plimsoll {command}: {error}")),
+    }
+}
+
+fn explain_files(args: &ExplainArgs) -> Outcome {
+    let settings = args.rules.settings();
+    let loaded = load::load(&args.files, args.objective.as_deref(), &settings);
+    let loaded = loaded.map_err(|error| unloadable("explain", &error))?;
+    let mut texts = Vec::new();
+    for one in &loaded {
+        let present = ask::present(&args.prometheus, &one.objective.identity);
+        let present = present.map_err(|error| (FAILED, format!("plimsoll explain: {error}")))?;
+        texts.push(explain::explain(&explain::Subject {
+            objective: &one.objective,
+            description: one.wire.description.as_deref(),
+            alerting: &one.alerting,
+            alerts: one.alerts,
+            options: &settings.slo,
+            findings: &one.findings,
+            present: present.as_ref(),
+        }));
+    }
+    print(texts.join("\n"));
+    Ok(())
+}
+
+fn import_files(args: &ImportArgs) -> Outcome {
+    let unusable = |message: String| (UNUSABLE, format!("plimsoll import: {message}"));
+    let mut manifests = Vec::new();
+    for file in &args.files {
+        manifests.extend(input::read(file).map_err(|error| unusable(error.to_string()))?);
+    }
+    let imported = import::import(args.from, &manifests, args.target_ref.as_ref());
+    for note in &imported.notes {
+        eprintln!("{note}");
+    }
+    if imported.found == 0 {
+        return Err(unusable("no objective in the files: is --from right?".to_owned()));
+    }
+    let texts: Result<Vec<_>, _> = imported.profiles.iter().map(yaml::to_string).collect();
+    print(texts.map_err(|error| unusable(error.to_string()))?.join("---\n"));
+    match imported.notes.iter().filter(|note| note.failed).count() {
+        0 => Ok(()),
+        failed => Err((FAILED, format!("{failed} of {} objectives not imported", imported.found))),
+    }
+}
+
+fn export_files(args: &ExportArgs) -> Outcome {
+    let loaded = load::load(&args.files, None, &Settings::default()).map_err(|error| unloadable("export", &error))?;
+    let export::Exported { documents, notes, missing } = match args.to {
+        export::Format::Openslo => export::openslo(&loaded),
+    };
+    for note in notes {
+        eprintln!("{note}");
+    }
+    let texts: Result<Vec<_>, _> = documents.iter().map(yaml::to_string).collect();
+    print(texts.map_err(|error| (FAILED, format!("plimsoll export: {error}")))?.join("---\n"));
+    if missing > 0 {
+        return Err((FAILED, format!("{missing} of {} objectives not exported", loaded.len())));
+    }
     Ok(())
 }
 

@@ -161,12 +161,12 @@ fn lead(
     let (news, _) = broadcast::channel(64);
     let (rule_api_sender, prometheus_rule_api) = watch::channel(false);
     let evaluator = Evaluator {
-        prometheus: args.prometheus_url.clone().map(|url| {
+        prometheus: args.prometheus.prometheus_url.clone().map(|url| {
             let options = prometheus::ClientOptions {
                 url,
-                bearer_token_file: args.prometheus_bearer_token_file.clone(),
-                ca_file: args.prometheus_ca_file.clone(),
-                headers: args.prometheus_header.clone(),
+                bearer_token_file: args.prometheus.prometheus_bearer_token_file.clone(),
+                ca_file: args.prometheus.prometheus_ca_file.clone(),
+                headers: args.prometheus.prometheus_header.clone(),
             };
             prometheus::Client::new(options, Arc::clone(metrics))
         }),

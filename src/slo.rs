@@ -9,7 +9,7 @@
 mod alerts;
 pub mod evaluate;
 mod expression;
-mod indicator;
+pub(crate) mod indicator;
 pub mod number;
 mod promql;
 mod record;
@@ -154,7 +154,7 @@ impl Identity {
     }
 
     /// The matchers that select the series of this objective, without braces.
-    fn matchers(&self) -> String {
+    pub(crate) fn matchers(&self) -> String {
         format!(
             "namespace={},profile={},objective={}",
             promql::quote(&self.namespace),

@@ -13,10 +13,14 @@ use std::path::{Path, PathBuf};
 mod common;
 
 /// Files and directories that decide.
-const PURE: [&str; 15] = [
+const PURE: [&str; 19] = [
     "src/api",
     "src/check",
     "src/check.rs",
+    "src/explain.rs",
+    "src/export.rs",
+    "src/import",
+    "src/import.rs",
     "src/profile/build",
     "src/profile/build.rs",
     "src/profile/children.rs",

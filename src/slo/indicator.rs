@@ -80,7 +80,7 @@ pub enum Format {
 
 impl Unit {
     /// A time as a number of this unit.
-    fn of(self, time: Duration) -> String {
+    pub(crate) fn of(self, time: Duration) -> String {
         match self {
             Self::Seconds => number::seconds(time.as_millis()),
             Self::Milliseconds => time.as_millis().to_string(),
@@ -158,7 +158,7 @@ fn finite(expression: &WindowExpression, range: Duration) -> String {
     format!("sum(({}) >= 0 < Inf)", expression.over(range))
 }
 
-fn series(histogram: &MetricName, suffix: &str, selector: &Matchers, le: Option<&str>) -> String {
+pub(crate) fn series(histogram: &MetricName, suffix: &str, selector: &Matchers, le: Option<&str>) -> String {
     let selector = selector.to_string();
     let matchers: Vec<&str> = [selector.as_str()].into_iter().chain(le).filter(|m| !m.is_empty()).collect();
     if matchers.is_empty() {
@@ -170,7 +170,7 @@ fn series(histogram: &MetricName, suffix: &str, selector: &Matchers, le: Option<
 
 /// The matcher of the bucket up to `boundary`. Prometheus 3 writes whole numbers as `1.0` whatever the client sent,
 /// Prometheus 2 keeps the client's spelling, which is `1` in most and `1.0` in some.
-fn le(boundary: &str) -> String {
+pub(crate) fn le(boundary: &str) -> String {
     if boundary.contains('.') { format!("le=\"{boundary}\"") } else { format!("le=~\"{boundary}|{boundary}[.]0\"") }
 }
 

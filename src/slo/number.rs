@@ -88,7 +88,7 @@ pub(super) fn tenths(value: u32) -> String {
 }
 
 /// Milliseconds as an exact decimal number of seconds: 200 becomes `0.2`, 1500 becomes `1.5`.
-pub(super) fn seconds(milliseconds: u64) -> String {
+pub(crate) fn seconds(milliseconds: u64) -> String {
     let text = format!("{}.{:03}", milliseconds / 1_000, milliseconds % 1_000);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

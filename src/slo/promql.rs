@@ -7,7 +7,7 @@ use std::{fmt, str::FromStr};
 
 use promql_parser::{
     label::{MatchOp, Matcher},
-    parser::{self, Expr},
+    parser::{self, Expr, VectorSelector},
 };
 
 /// The longest text that is taken, in bytes.
@@ -93,6 +93,40 @@ impl MetricName {
     }
 }
 
+impl Selector {
+    /// The name of the metric, where it is not among the matchers.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The same matchers without those for one label, and the value of that label if it is one equality or one pattern.
+    pub(crate) fn without(&self, label: &str) -> (Matchers, Option<&Matcher>) {
+        let (taken, rest): (Vec<&Matcher>, Vec<&Matcher>) = self.matchers.iter().partition(|m| m.name == label);
+        let only = match taken.as_slice() {
+            [one] => Some(*one),
+            _ => None,
+        };
+        (Matchers { matchers: rest.into_iter().cloned().collect() }, only)
+    }
+
+    fn new(name: Option<String>, matchers: Vec<Matcher>, text: &str) -> Result<Self, PromqlError> {
+        let named = name.is_some()
+            || matchers.iter().any(|m| m.name == "__name__" && matches!(m.op, MatchOp::Equal | MatchOp::Re(_)));
+        if named { Ok(Self { name, matchers }) } else { Err(PromqlError::NoMetric(text.to_owned())) }
+    }
+}
+
+/// A selector within a larger expression that was parsed already.
+impl TryFrom<&VectorSelector> for Selector {
+    type Error = PromqlError;
+
+    fn try_from(selector: &VectorSelector) -> Result<Self, Self::Error> {
+        let shown = selector.to_string();
+        let (name, matchers) = plain(selector.clone(), &shown)?;
+        Self::new(name, matchers, &shown)
+    }
+}
+
 impl FromStr for Selector {
     type Err = PromqlError;
 
@@ -101,9 +135,7 @@ impl FromStr for Selector {
             return Err(PromqlError::Empty);
         }
         let (name, matchers) = parse_selector(text, text)?;
-        let named = name.is_some()
-            || matchers.iter().any(|m| m.name == "__name__" && matches!(m.op, MatchOp::Equal | MatchOp::Re(_)));
-        if named { Ok(Self { name, matchers }) } else { Err(PromqlError::NoMetric(text.to_owned())) }
+        Self::new(name, matchers, text)
     }
 }
 
@@ -162,10 +194,15 @@ fn parse_selector(text: &str, shown: &str) -> Result<(Option<String>, Vec<Matche
     }
     let not_a_selector = |found| PromqlError::NotASelector { text: shown.to_owned(), found };
     let syntax = |reason: String| PromqlError::Syntax { text: shown.to_owned(), reason };
-    let selector = match parser::parse(text).map_err(syntax)? {
-        Expr::VectorSelector(selector) => selector,
-        other => return Err(not_a_selector(kind(&other))),
-    };
+    match parser::parse(text).map_err(syntax)? {
+        Expr::VectorSelector(selector) => plain(selector, shown),
+        other => Err(not_a_selector(kind(&other))),
+    }
+}
+
+/// The name and the matchers of a parsed selector that has nothing else; `shown` is what errors quote.
+fn plain(selector: VectorSelector, shown: &str) -> Result<(Option<String>, Vec<Matcher>), PromqlError> {
+    let not_a_selector = |found| PromqlError::NotASelector { text: shown.to_owned(), found };
     if selector.offset.is_some() {
         return Err(not_a_selector("a selector with an offset"));
     }

@@ -284,3 +284,17 @@ fn a_minute_is_as_full_as_the_fullest() {
         .holds(250, "abs(sum(plimsoll:error_ratio:6h) - 10 / 251) < 0.001")
         .run();
 }
+
+#[test]
+fn a_saturation_that_is_no_number_is_unknown() {
+    let mut case = Case::new("saturation-nan", rules(saturation("pool_used / pool_size", "0.8")))
+        .gauge("pool_used", "0x60 5x60")
+        .gauge("pool_size", "0x60 10x60");
+    for minute in [61, 120] {
+        case = all_are_numbers(case, minute);
+    }
+    case.nothing(60, RECORDED)
+        .value(120, "sum(plimsoll:slice:value)", 0.5)
+        .value(120, "sum(plimsoll:bad:events)", 0.0)
+        .run();
+}

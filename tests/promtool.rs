@@ -22,8 +22,8 @@ use harness::{Case, Counter};
 use plimsoll::{
     api::Duration,
     slo::{
-        Alerting, BadEvents, Identity, Indicator, Objective, Options, RuleGroup, WorkloadIdentity, objective_groups,
-        objective_groups_every, workload_group,
+        Alerting, BadEvents, Format, Identity, Indicator, Objective, Options, RuleGroup, Unit, WorkloadIdentity,
+        objective_groups, objective_groups_every, workload_group,
     },
 };
 

@@ -138,8 +138,18 @@ fn promtool_takes_every_rule_file() {
 #[test]
 fn objectives_are_explained_as_before() {
     let mut differences = Vec::new();
-    for name in ["08-ratio-errors", "09-ratio-good", "10-latency", "11-windows", "12-alerting", "13-alerting-disabled"]
-    {
+    for name in [
+        "08-ratio-errors",
+        "09-ratio-good",
+        "10-latency",
+        "11-windows",
+        "12-alerting",
+        "13-alerting-disabled",
+        "17-raw",
+        "18-native-latency",
+        "19-probe",
+        "20-time-slices",
+    ] {
         let golden = common::repository("tests/golden/profiles").join(name);
         let output = common::run(common::plimsoll().arg("explain").arg(golden.join("profile.yaml")), "");
         let (stdout, stderr) = common::streams(&output);

@@ -223,6 +223,8 @@ fn meaning(alert: &str) -> &'static str {
         "ObjectiveMetricsAbsent" => "pods are ready and nothing is measured",
         "ErrorRateHigh" => "many errors within five minutes",
         "LatencyAboveTarget" => "more events are slow than the target allows",
+        "ThroughputBelowMinimum" => "fewer events than the minimum",
+        "SaturationAboveMaximum" => "fuller than the maximum",
         "ErrorBudgetLow" => "less than 25 % of the budget is left",
         "ErrorBudgetExhausted" => "the objective is missed",
         _ => "",

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{
     error::Error,
-    status::{Transition, same_meaning, transitions},
+    status::{Transition, transitions},
 };
 use crate::{
     api::{
@@ -39,7 +39,7 @@ impl Publisher<'_> {
     /// Writes the status where it differs in meaning from the one that is there, and the events of what changed.
     pub async fn publish(&self, profile: &PerformanceProfile, status: PerformanceProfileStatus) -> Result<(), Error> {
         let old = profile.status.clone().unwrap_or_default();
-        if same_meaning(&old, &status) {
+        if old == status {
             return Ok(());
         }
         let namespace = profile.metadata.namespace.as_deref().unwrap_or_default();

@@ -21,7 +21,7 @@ mod transitions;
 mod verdict;
 
 pub use autoscaling::grace_ends_in;
-pub use transitions::{Transition, same_meaning, transitions};
+pub use transitions::{Transition, transitions};
 pub use verdict::{Truth, Verdict};
 
 /// Everything that a status is made from.

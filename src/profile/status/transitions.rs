@@ -1,4 +1,4 @@
-//! What changed between two statuses: whether it is worth a write, and worth an event.
+//! What changed between two statuses that is worth an event.
 
 use crate::api::{
     conditions, reasons,
@@ -14,11 +14,6 @@ pub struct Transition {
     pub reason: String,
     /// Note of the event.
     pub note: String,
-}
-
-/// Whether two statuses say the same.
-pub fn same_meaning(old: &PerformanceProfileStatus, new: &PerformanceProfileStatus) -> bool {
-    old == new
 }
 
 /// The events between two statuses: conditions that turned, and objectives that changed their state.

@@ -2,6 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
+use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
 mod schema;
@@ -82,7 +83,7 @@ fn profile(manifest: &Manifest, manifests: &[Manifest], settings: &Settings) -> 
         return findings;
     }
     match decode(manifest) {
-        Ok(profile) => validate(&profile, &assumed(&profile, manifests), settings).findings,
+        Ok(profile) => validate(&profile, &assumed(&profile, manifests, settings), settings).findings,
         Err(error) => vec![Finding::new(Level::Error, "", error.to_string())],
     }
 }
@@ -93,10 +94,11 @@ pub fn decode(manifest: &Manifest) -> Result<PerformanceProfile, serde_json::Err
 }
 
 /// A cluster in which nothing stands in the way.
-pub fn assumed(profile: &PerformanceProfile, manifests: &[Manifest]) -> Observed {
+pub fn assumed(profile: &PerformanceProfile, manifests: &[Manifest], settings: &Settings) -> Observed {
     let namespace = profile.metadata.namespace.as_deref().unwrap_or_default();
     let (target, _) = input::target(&profile.spec.target_ref, namespace, manifests);
-    Observed { target, rivals: Rivals::default(), live: Children::default(), prometheus_rule_api: true }
+    let now = settings.at.unwrap_or_else(Timestamp::now);
+    Observed { now, target, rivals: Rivals::default(), live: Children::default(), prometheus_rule_api: true }
 }
 
 /// Two profiles of one name, or for one target.

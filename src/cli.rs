@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
+use k8s_openapi::jiff::Timestamp;
 
 use crate::{
     api::{Duration, v1alpha1::TargetRef},
@@ -137,6 +138,7 @@ impl RuleArgs {
         Settings {
             rule_labels: self.rule_labels.iter().cloned().collect(),
             slo: slo::Options { evaluation_interval: self.evaluation_interval, scrape_interval: self.scrape_interval },
+            at: None,
         }
     }
 }
@@ -151,6 +153,10 @@ pub struct RenderArgs {
     /// Print one plain Prometheus rule file instead of Kubernetes objects
     #[arg(long = "rules")]
     pub rule_file: bool,
+
+    /// Time for which calendar and maintenance windows are written, as in 2026-11-24T00:00:00Z. Default: now
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<Timestamp>,
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment would replace the help of the flags")]
@@ -183,6 +189,10 @@ pub struct ExplainArgs {
     /// The objective to explain. Default: all
     #[arg(long, value_name = "NAME")]
     pub objective: Option<String>,
+
+    /// Time for which calendar and maintenance windows are explained, as in 2026-11-24T00:00:00Z. Default: now
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<Timestamp>,
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment would replace the help of the flags")]

@@ -46,6 +46,14 @@ pub fn explain(subject: &Subject<'_>) -> String {
         let _ = writeln!(text, "  {description}");
     }
     counted(&subject.objective.indicator, &mut text);
+    if let Some(grouping) = &subject.objective.grouping {
+        let _ = writeln!(
+            text,
+            "  {:<11} a budget and alerts for each {grouping}; at most {} are followed at a time",
+            "groups",
+            grouping.limit()
+        );
+    }
     promise(subject.objective, &mut text);
     tiers(subject, &mut text);
     rules(subject, &mut text);
@@ -102,6 +110,25 @@ fn counted(indicator: &Indicator, text: &mut String) {
             line("all events", "the minutes of the window".to_owned());
             line("bad events", format!("minutes in which {counter} rises by less than {minimum} a second"));
         }
+        Indicator::Composite(composite) => {
+            let parts = || composite.parts.iter().map(|part| (&part.identity, part.weight.to_string()));
+            line("all events", "those of its parts together".to_owned());
+            match composite.mode {
+                slo::Mode::Weakest => {
+                    line("bad events", "at any five minutes, the share of the weakest part".to_owned())
+                }
+                slo::Mode::Weighted => {
+                    line("bad events", "at any five minutes, the weighted mean of the parts' shares".to_owned())
+                }
+            }
+            for (identity, weight) in parts() {
+                let weight = match composite.mode {
+                    slo::Mode::Weakest => String::new(),
+                    slo::Mode::Weighted => format!(", weight {weight}"),
+                };
+                line("part", format!("{}/{}{weight}", identity.profile, identity.objective));
+            }
+        }
         Indicator::Saturation { query, maximum } => {
             line("all events", "the minutes of the window".to_owned());
             line("bad events", format!("minutes in which {query} is above {maximum}"));
@@ -112,7 +139,22 @@ fn counted(indicator: &Indicator, text: &mut String) {
 
 fn promise(objective: &Objective, text: &mut String) {
     let (target, window) = (objective.target, objective.window);
-    let _ = writeln!(text, "\nTarget\n  {target} % of the events are good over a rolling window of {window}.");
+    let over = match &objective.calendar {
+        None => format!("over a rolling window of {window}"),
+        Some(periods) => format!("in each calendar {}; now it is {}", periods.kind, periods.current.name),
+    };
+    let _ = writeln!(text, "\nTarget\n  {target} % of the events are good {over}.");
+    if !objective.further_windows.is_empty() {
+        let windows: Vec<String> = objective.further_windows.iter().map(ToString::to_string).collect();
+        let _ = writeln!(text, "  The same over {}, with alerts on the budget only.", windows.join(" and "));
+    }
+    if !objective.maintenance.is_empty() {
+        let _ = writeln!(
+            text,
+            "  Announced maintenance counts for nothing: {} in the coming week.",
+            objective.maintenance.len()
+        );
+    }
     let budget = target.budget();
     let million = number::percent(budget * 10_000.0);
     let outage = human_time(budget * seconds(window.as_secs()));
@@ -225,6 +267,7 @@ fn meaning(alert: &str) -> &'static str {
         "LatencyAboveTarget" => "more events are slow than the target allows",
         "ThroughputBelowMinimum" => "fewer events than the minimum",
         "SaturationAboveMaximum" => "fuller than the maximum",
+        "ObjectiveGroupsLeftOut" => "more groups than are followed",
         "ErrorBudgetLow" => "less than 25 % of the budget is left",
         "ErrorBudgetExhausted" => "the objective is missed",
         _ => "",
@@ -354,12 +397,12 @@ mod tests {
 
     #[test]
     fn detection_is_that_of_the_workbook() {
-        let objective = Objective {
-            identity: slo::Identity { namespace: "n".into(), profile: "p".into(), objective: "o".into() },
-            target: "99.9".parse().unwrap(),
-            window: "30d".parse::<crate::api::Duration>().unwrap().try_into().unwrap(),
-            indicator: Indicator::Ratio { bad: BadEvents::Errors("e".parse().unwrap()), total: "t".parse().unwrap() },
-        };
+        let objective = Objective::new(
+            slo::Identity { namespace: "n".into(), profile: "p".into(), objective: "o".into() },
+            "99.9".parse().unwrap(),
+            "30d".parse::<crate::api::Duration>().unwrap().try_into().unwrap(),
+            Indicator::Ratio { bad: BadEvents::Errors("e".parse().unwrap()), total: "t".parse().unwrap() },
+        );
         let tiers = slo::tiers(objective.window, objective.target, &Options::default()).active;
         let of = |tier: usize, errors| detection(&tiers[tier], &objective, errors);
         assert!((of(0, 1.0).unwrap() - 51.84).abs() < 1e-6);

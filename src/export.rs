@@ -72,6 +72,7 @@ fn without_equivalent(profile: &PerformanceProfile) -> impl Iterator<Item = &'st
         (spec.disruption.is_some(), "spec.disruption"),
         (spec.alerting.is_some(), "spec.alerting"),
         (spec.rules.is_some(), "spec.rules"),
+        (!spec.maintenance.is_empty(), "spec.maintenance"),
         (profile.metadata.labels.is_some(), "metadata.labels"),
         (profile.metadata.annotations.is_some(), "metadata.annotations"),
     ];

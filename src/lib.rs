@@ -33,6 +33,7 @@ mod readiness;
 pub mod reference;
 pub mod render;
 pub mod run;
+pub mod schedule;
 pub mod slo;
 pub mod telemetry;
 pub mod yaml;

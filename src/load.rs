@@ -68,9 +68,10 @@ pub fn load(files: &[PathBuf], name: Option<&str>, settings: &Settings) -> Resul
         // Checked above: what cannot be read is a finding.
         let Ok(mut profile) = decode(manifest) else { continue };
         profile.metadata.namespace.get_or_insert_with(|| DEFAULT_NAMESPACE.to_owned());
-        let findings = validate(&profile, &assumed(&profile, &manifests), settings).findings;
+        let observed = assumed(&profile, &manifests, settings);
+        let findings = validate(&profile, &observed, settings).findings;
         let alerts = profile.spec.alerting.as_ref().is_none_or(|alerting| alerting.mode == Management::Managed);
-        let (sound, _) = objectives(&profile, &settings.slo);
+        let (sound, _) = objectives(&profile, &settings.slo, observed.now);
         for (index, (wire, objective)) in profile.spec.objectives.iter().zip(sound).enumerate() {
             names.push(wire.name.clone());
             if name.is_some_and(|name| name != wire.name) {

@@ -55,7 +55,7 @@ fn run_operator(args: RunArgs) -> Outcome {
 }
 
 fn render_files(args: &RenderArgs) -> Outcome {
-    match render::render(&args.files, args.rule_file, &args.rules.settings()) {
+    match render::render(&args.files, args.rule_file, &Settings { at: args.at, ..args.rules.settings() }) {
         Ok(rendered) => {
             for note in &rendered.notes {
                 eprintln!("{note}");
@@ -98,7 +98,7 @@ fn unloadable(command: &str, error: &LoadError) -> (u8, String) {
 }
 
 fn explain_files(args: &ExplainArgs) -> Outcome {
-    let settings = args.rules.settings();
+    let settings = Settings { at: args.at, ..args.rules.settings() };
     let loaded = load::load(&args.files, args.objective.as_deref(), &settings);
     let loaded = loaded.map_err(|error| unloadable("explain", &error))?;
     let mut texts = Vec::new();

@@ -80,7 +80,7 @@ pub fn render(files: &[PathBuf], rule_file: bool, settings: &Settings) -> Result
         });
         profile.metadata.namespace = Some(namespace.clone());
         let (_, found) = input::target(&profile.spec.target_ref, &namespace, &manifests);
-        let checked = validate(&profile, &assumed(&profile, &manifests), settings);
+        let checked = validate(&profile, &assumed(&profile, &manifests, settings), settings);
         if !found && matches!(checked.disruption_budget, Part::Wanted(_)) && !rule_file {
             notes.push(format!(
                 "{}: note: {} {} is not in the files: its pods are assumed to have the label app.kubernetes.io/name={}",

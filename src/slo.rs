@@ -7,9 +7,13 @@
 //! whatever window. An average of ratios would weigh a quiet night like a busy noon.
 
 mod alerts;
+mod calendar;
+mod composite;
 pub mod evaluate;
 mod expression;
+mod grouping;
 pub(crate) mod indicator;
+mod maintenance;
 pub mod number;
 mod promql;
 mod record;
@@ -21,8 +25,12 @@ mod workload;
 
 use std::collections::BTreeMap;
 
+pub use calendar::{Period, Periods};
+pub use composite::{Composite, Mode, Part};
 pub use expression::{Expression, ExpressionError, MAX_EXPRESSION_LENGTH, WindowExpression};
+pub use grouping::{Grouping, GroupingError};
 pub use indicator::{BadEvents, Format, Indicator, Unit};
+pub use maintenance::Span;
 pub use number::{Decimal, DecimalError};
 pub use promql::{MAX_LENGTH, Matchers, MetricName, PromqlError, Selector};
 pub use rule::{Rule, RuleFile, RuleGroup};
@@ -47,17 +55,52 @@ pub struct Identity {
     pub objective: String,
 }
 
-/// One objective: so many per cent of the events over a rolling window are good.
+/// One objective: so many per cent of the events over a window are good.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Objective {
     /// Which one.
     pub identity: Identity,
     /// The share of events that must be good.
     pub target: Target,
-    /// The window over which it is measured.
+    /// The rolling window over which it is measured. With a calendar only the windows of the burn rates follow from it:
+    /// 7, 30 or 90 days.
     pub window: Window,
     /// What is measured.
     pub indicator: Indicator,
+    /// The week, month or quarter that is measured instead of the last so many days.
+    pub calendar: Option<Periods>,
+    /// Further rolling windows with a budget of their own, and no burn rates.
+    pub further_windows: Vec<Window>,
+    /// The labels whose values have budgets of their own.
+    pub grouping: Option<Grouping>,
+    /// Time that counts for nothing: sorted, without overlaps.
+    pub maintenance: Vec<Span>,
+}
+
+impl Objective {
+    /// An objective over one rolling window, without groups or maintenance.
+    pub const fn new(identity: Identity, target: Target, window: Window, indicator: Indicator) -> Self {
+        Self {
+            identity,
+            target,
+            window,
+            indicator,
+            calendar: None,
+            further_windows: Vec::new(),
+            grouping: None,
+            maintenance: Vec::new(),
+        }
+    }
+
+    /// What it is measured over, in a word: `30d`, or `month`.
+    pub fn span(&self) -> String {
+        self.calendar.as_ref().map_or_else(|| self.window.to_string(), |periods| periods.kind.to_owned())
+    }
+
+    /// Every rolling window.
+    fn windows(&self) -> impl Iterator<Item = Window> {
+        [self.window].into_iter().chain(self.further_windows.iter().copied())
+    }
 }
 
 /// How the alerts of a profile look.
@@ -77,6 +120,20 @@ pub struct Alerting {
     pub min_failures: u32,
     /// The annotation `runbook_url` of every alert. Default: none.
     pub runbook_url: Option<String>,
+    /// What a burn rate is compared with.
+    pub threshold: Threshold,
+}
+
+/// What decides that a budget burns too fast.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Threshold {
+    /// The share of bad events within a window, against a multiple of the share that is allowed. A failure at night weighs
+    /// as much as many at noon.
+    #[default]
+    Rate,
+    /// The number of bad events within a window, against a share of the number that the whole window allows. A failure
+    /// weighs the same at any time of day.
+    Budget,
 }
 
 impl Default for Alerting {
@@ -88,6 +145,7 @@ impl Default for Alerting {
             ticket_severity: "warning".to_owned(),
             min_failures: 5,
             runbook_url: None,
+            threshold: Threshold::Rate,
         }
     }
 }
@@ -151,6 +209,11 @@ impl Identity {
     fn labels(&self) -> BTreeMap<String, String> {
         let values = [&self.namespace, &self.profile, &self.objective];
         IDENTITY.map(str::to_owned).into_iter().zip(values.map(Clone::clone)).collect()
+    }
+
+    /// Whether a label of a recorded series is set by its rules.
+    pub(crate) fn is_own(label: &str) -> bool {
+        label == "__name__" || label == composite::LABEL || IDENTITY.contains(&label)
     }
 
     /// The matchers that select the series of this objective, without braces.

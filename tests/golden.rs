@@ -149,9 +149,16 @@ fn objectives_are_explained_as_before() {
         "18-native-latency",
         "19-probe",
         "20-time-slices",
+        "30-calendar",
+        "31-groups",
+        "32-maintenance",
+        "33-composite",
+        "34-burn-threshold",
     ] {
         let golden = common::repository("tests/golden/profiles").join(name);
-        let output = common::run(common::plimsoll().arg("explain").arg(golden.join("profile.yaml")), "");
+        let mut command = common::plimsoll();
+        command.args(["explain", "--at", "2026-11-24T12:00:00Z"]).arg(golden.join("profile.yaml"));
+        let output = common::run(&mut command, "");
         let (stdout, stderr) = common::streams(&output);
         assert!(output.status.success() && stderr.is_empty(), "{name}: {stderr}");
         differences.extend(compare(&golden.join("explained.txt"), &stdout));

@@ -3,6 +3,12 @@
 // Helpers of tests are tests: what they unwrap fails them, and they are read where they are used.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "promtool/calendar.rs"]
+mod calendar;
+#[path = "promtool/composite.rs"]
+mod composite;
+#[path = "promtool/groups.rs"]
+mod groups;
 #[path = "promtool/harness.rs"]
 mod harness;
 #[path = "promtool/incidents.rs"]
@@ -11,6 +17,10 @@ mod incidents;
 mod kinds;
 #[path = "promtool/low_traffic.rs"]
 mod low_traffic;
+#[path = "promtool/maintenance.rs"]
+mod maintenance;
+#[path = "promtool/threshold.rs"]
+mod threshold;
 #[path = "promtool/traffic.rs"]
 mod traffic;
 #[path = "promtool/windows.rs"]
@@ -35,12 +45,12 @@ fn errors() -> Indicator {
 }
 
 fn objective(window: &str, target: &str, indicator: Indicator) -> Objective {
-    Objective {
-        identity: Identity { namespace: "shop".into(), profile: "checkout".into(), objective: "availability".into() },
-        target: target.parse().unwrap(),
-        window: window.parse::<Duration>().unwrap().try_into().unwrap(),
+    Objective::new(
+        Identity { namespace: "shop".into(), profile: "checkout".into(), objective: "availability".into() },
+        target.parse().unwrap(),
+        window.parse::<Duration>().unwrap().try_into().unwrap(),
         indicator,
-    }
+    )
 }
 
 /// Rules for series that are scraped every minute, evaluated every so many minutes, all groups alike.
@@ -49,6 +59,12 @@ fn every(minutes: usize, window: &str, target: &str, indicator: Indicator) -> Ve
     let evaluation_interval = Duration::from_secs(60 * minutes as u64);
     let options = Options { evaluation_interval, scrape_interval: minute };
     objective_groups_every(1, &objective(window, target, indicator), &Alerting::default(), &options)
+}
+
+/// Rules for series that are scraped and evaluated every minute.
+fn minutely(objective: &Objective, alerting: &Alerting) -> Vec<RuleGroup> {
+    let minute = Duration::from_secs(60);
+    objective_groups_every(1, objective, alerting, &Options { evaluation_interval: minute, scrape_interval: minute })
 }
 
 #[test]
@@ -74,7 +90,7 @@ fn prometheus_takes_every_file() {
         runbook_url: Some("https://example.org/runbook".to_owned()),
         ..Alerting::default()
     };
-    let mut files = vec![vec![workload_group(&identity, Some(70), Some(80), &alerting)]];
+    let mut files = vec![vec![workload_group(&identity, Some(70), Some(80), &alerting, &[])]];
     for indicator in indicators {
         for window in ["1d", "7d", "28d", "30d", "90d"] {
             for target in ["50", "90", "99", "99.9", "99.999", "99.99999"] {

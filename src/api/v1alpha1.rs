@@ -3,16 +3,21 @@
 mod alerting;
 mod autoscaling;
 mod disruption;
+mod maintenance;
 mod objectives;
 mod spec;
 mod status;
 
-pub use alerting::{Alerting, RuleObject, Severity};
+pub use alerting::{Alerting, BurnThreshold, RuleObject, Severity};
 pub use autoscaling::{Autoscaling, Management, ResourceTarget};
 pub use disruption::Disruption;
-pub use objectives::{HistogramFormat, Indicator, Latency, Objective, Probe, Ratio, Raw, Saturation, Throughput};
+pub use maintenance::{Maintenance, Once, Recurring};
+pub use objectives::{
+    Calendar, CalendarPeriod, Composite, CompositeMode, CompositePart, Grouping, HistogramFormat, Indicator, Latency,
+    Objective, Probe, Ratio, Raw, Saturation, Throughput,
+};
 pub use spec::{PerformanceProfile, PerformanceProfileSpec, TargetRef};
 pub use status::{
-    BudgetStatus, BurnStatus, ChildState, ChildStatus, ObjectiveState, ObjectiveStatus, PerformanceProfileStatus,
-    ScalingStatus, WorstStatus,
+    BudgetStatus, BurnStatus, ChildState, ChildStatus, GroupStatus, MaintenanceStatus, ObjectiveState, ObjectiveStatus,
+    PerformanceProfileStatus, ScalingStatus, UpcomingMaintenance, WindowStatus, WorstStatus,
 };

@@ -111,13 +111,13 @@ fn objective(
         namespace: annotation(export::NAMESPACE).map(str::to_owned),
         service: service.to_owned(),
         target: annotation(export::TARGET).and_then(target_ref),
-        objective: v1alpha1::Objective {
-            name: shown,
-            description: fields.text("/spec/description").filter(|text| !text.is_empty()).map(str::to_owned),
+        objective: v1alpha1::Objective::new(
+            shown,
+            fields.text("/spec/description").filter(|text| !text.is_empty()).map(str::to_owned),
             target,
             window,
             indicator,
-        },
+        ),
         defaults,
     })
 }

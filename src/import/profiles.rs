@@ -49,6 +49,7 @@ pub(super) fn gather(slos: Vec<Slo>, target: Option<&TargetRef>, imported: &mut 
             autoscaling: None,
             disruption: None,
             objectives: Vec::new(),
+            maintenance: Vec::new(),
             alerting,
             rules,
         };

@@ -82,7 +82,7 @@ fn objective(fields: &Fields<'_>, imported: &mut Imported) -> Result<(String, v1
         imported.note(fields, "/metadata/name", format!("`{name}` becomes `{shown}`"));
     }
     let description = fields.text("/spec/description").filter(|text| !text.is_empty()).map(str::to_owned);
-    Ok((name.to_owned(), v1alpha1::Objective { name: shown, description, target, window, indicator }))
+    Ok((name.to_owned(), v1alpha1::Objective::new(shown, description, target, window, indicator)))
 }
 
 fn defaults(fields: &Fields<'_>, imported: &mut Imported) -> Defaults {

@@ -98,13 +98,13 @@ fn objective(
     if shown != name {
         imported.note(fields, &here("name"), format!("`{name}` becomes `{shown}`"));
     }
-    Ok(v1alpha1::Objective {
-        name: shown,
-        description: fields.text(&here("description")).filter(|text| !text.is_empty()).map(str::to_owned),
+    Ok(v1alpha1::Objective::new(
+        shown,
+        fields.text(&here("description")).filter(|text| !text.is_empty()).map(str::to_owned),
         target,
-        window: Duration::from_secs(30 * 86_400),
+        Duration::from_secs(30 * 86_400),
         indicator,
-    })
+    ))
 }
 
 fn indicator(

@@ -99,7 +99,14 @@ fn measured(
     old: Option<&PerformanceProfileStatus>,
 ) -> Measured {
     let name = objective.identity.objective.clone();
-    let before = old.and_then(|old| old.objectives.iter().find(|each| each.name == name)).map(|each| each.state);
+    let old = old.and_then(|old| old.objectives.iter().find(|each| each.name == name));
+    let before = |group: &slo::evaluate::Group| {
+        let old = old?;
+        if group.is_empty() {
+            return Some(old.state);
+        }
+        old.groups.iter().find(|each| each.labels == *group).map(|each| each.state)
+    };
     let found = given.samples.get(&objective.identity);
     let freshness =
         found.and_then(|found| found.newest).map_or(Freshness::Absent, |newest| freshness(newest, at, options));
@@ -108,7 +115,8 @@ fn measured(
         (Some(found), Freshness::Fresh(_)) => &found.samples,
         _ => &nothing,
     };
-    Measured { report: slo::evaluate::evaluate(objective, alerting, options, samples, before), name, freshness }
+    let terms = slo::evaluate::Terms { objective, alerting, options, now: at.as_second() };
+    Measured { report: slo::evaluate::evaluate(terms, samples, &before), name, freshness }
 }
 
 fn freshness(newest: f64, at: Timestamp, options: &slo::Options) -> Freshness {

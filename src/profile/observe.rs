@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::LabelSelector, jiff::Timestamp};
 
 use super::children::{Children, Live};
 
@@ -15,6 +15,8 @@ pub use read::{Reader, Stores, same_target};
 
 /// Everything that a decision about one profile rests on.
 pub struct Observed {
+    /// When it was looked at: maintenance and calendar windows begin and end.
+    pub now: Timestamp,
     /// The workload.
     pub target: TargetState,
     /// Others that claim the same.

@@ -96,7 +96,7 @@ async fn pipeline(profile: &PerformanceProfile, context: &Context) -> Result<Act
     let snapshot = Arc::clone(&context.snapshots.borrow());
 
     let reader = Reader { client: &context.client, stores: &context.stores, kinds: &context.kinds };
-    let observed = reader.observe(profile, prometheus_rule_api).await?;
+    let observed = reader.observe(profile, prometheus_rule_api, now).await?;
     let checked = validate(profile, &observed, &context.settings);
     let desired = build(&checked);
     let writer = Applier {
@@ -122,14 +122,16 @@ async fn pipeline(profile: &PerformanceProfile, context: &Context) -> Result<Act
 }
 
 /// A `Deployment` or `StatefulSet` is watched, and so are all autoscalers and disruption budgets. Targets of other kinds and
-/// rule objects of others are not: they are looked at again and again, as is an autoscaler whose grace ends.
+/// rule objects of others are not: they are looked at again and again, as is an autoscaler whose grace ends, and maintenance that
+/// begins or is over.
 fn next_look(facts: &Facts<'_>, now: Timestamp) -> Duration {
     let target = &facts.profile.spec.target_ref;
     let watched = target.api_version == "apps/v1" && matches!(&*target.kind, "Deployment" | "StatefulSet");
     let Children { autoscaler: _, disruption_budget: _, rule, rule_file } = facts.applied;
     let refused = [rule, rule_file].iter().any(|outcome| outcome.state == Some(ChildState::Refused));
     let usual = if watched && !refused { resync() } else { resync() / 10 };
-    status::grace_ends_in(facts, now).map_or(usual, |grace| grace.min(usual))
+    let sooner = [status::grace_ends_in(facts, now), status::maintenance_changes_in(facts, now)];
+    sooner.into_iter().flatten().fold(usual, Duration::min)
 }
 
 /// What to do after a failure: try again after a delay of the profile's own.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::jiff::Timestamp;
+
 use crate::slo;
 
 /// What an installation decides for all profiles: the same for `run`, `render` and `check`.
@@ -11,4 +13,6 @@ pub struct Settings {
     pub rule_labels: BTreeMap<String, String>,
     /// Evaluation and scrape intervals.
     pub slo: slo::Options,
+    /// The time for which profiles in files are read: calendar and maintenance windows depend on it. Nothing: now.
+    pub at: Option<Timestamp>,
 }

@@ -14,6 +14,7 @@ use crate::api::{
 };
 
 mod autoscaling;
+mod maintenance;
 mod objectives;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ mod transitions;
 mod verdict;
 
 pub use autoscaling::grace_ends_in;
+pub use maintenance::changes_in as maintenance_changes_in;
 pub use transitions::{Transition, transitions};
 pub use verdict::{Truth, Verdict};
 
@@ -53,6 +55,7 @@ pub fn status(facts: &Facts<'_>, now: Timestamp) -> PerformanceProfileStatus {
         objectives_met: met,
         worst: objectives::worst(&objectives),
         objectives,
+        maintenance: maintenance::status(&facts.checked.maintenance, now),
         scaling: scaling(facts),
         children: children(facts.applied),
         findings: facts.checked.findings.iter().map(ToString::to_string).collect(),

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::jiff::Timestamp;
+
 use super::{
     children::Children,
     observe::{Observed, Rivals, TargetState, Workload},
@@ -32,6 +34,7 @@ pub fn observed() -> Observed {
     let labels = BTreeMap::from([("app".to_owned(), "web".to_owned())]);
     let selector = serde_json::from_value(serde_json::json!({"matchLabels": {"app": "web"}})).unwrap();
     Observed {
+        now: Timestamp::from_second(1_800_000_000).unwrap(),
         target: TargetState::Found(Workload {
             replicas: 3,
             ready: Some(3),

@@ -26,10 +26,12 @@ use crate::{
 mod indicators;
 mod metrics;
 mod objectives;
+mod schedule;
 #[cfg(test)]
 mod tests;
 
 pub use objectives::{alerting, objective, objectives};
+pub use schedule::Stretch;
 
 /// A profile that has been checked against the cluster.
 #[derive(Debug)]
@@ -50,6 +52,8 @@ pub struct Profile {
     pub rules: Part<RulesPlan>,
     /// The objectives that are sound, rules held or not: what is evaluated.
     pub objectives: Vec<slo::Objective>,
+    /// Announced maintenance from yesterday until eight days from now, by its start.
+    pub maintenance: Vec<Stretch>,
     /// What is wrong, or could be better.
     pub findings: Vec<Finding>,
 }
@@ -130,6 +134,7 @@ pub fn validate(profile: &PerformanceProfile, observed: &Observed, settings: &Se
         disruption_budget,
         rules,
         objectives: sound,
+        maintenance: schedule::maintenance(profile, observed.now).0,
         findings,
     }
 }

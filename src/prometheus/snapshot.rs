@@ -6,7 +6,11 @@ use k8s_openapi::jiff::Timestamp;
 use prometheus_http_query::response::InstantVector;
 
 use super::{ClientError, RuleSelector, client::RuleGroup};
-use crate::slo::{self, Identity, number};
+use crate::slo::{
+    Identity,
+    evaluate::{Group, Numbers, Samples},
+    number,
+};
 
 /// What the last evaluation found.
 #[derive(Debug, Clone)]
@@ -43,7 +47,7 @@ pub struct Given {
 #[derive(Debug, Clone, Default)]
 pub struct Recorded {
     /// The numbers.
-    pub samples: slo::evaluate::Samples,
+    pub samples: Samples,
     /// When the newest was taken, in seconds since 1970.
     pub newest: Option<f64>,
 }
@@ -68,20 +72,26 @@ impl Recorded {
 
     /// The numbers as a status shows them: two records that show the same are no news.
     pub fn shown(&self) -> Vec<String> {
-        let slo::evaluate::Samples {
-            bad_events,
-            total_events,
-            budget_events,
-            objective,
-            budget_remaining,
-            coverage,
-            burn,
-            bad_rate: _,
-        } = &self.samples;
+        let mut all = Vec::new();
+        show(&self.samples, &mut all);
+        all
+    }
+}
+
+fn show(samples: &Samples, all: &mut Vec<String>) {
+    let Samples { window, further, burn, bad_rate: _, groups_left_out, groups } = samples;
+    for Numbers { bad_events, total_events, budget_events, objective, budget_remaining, coverage } in
+        [window].into_iter().chain(further.values())
+    {
         let counts = [bad_events, total_events, budget_events, budget_remaining, coverage];
-        let counts = counts.into_iter().map(|number| format!("{:?}", number.map(number::round3)));
-        let burn = burn.iter().map(|(window, rate)| format!("{window} {}", shown_burn(*rate)));
-        counts.chain([format!("{:?}", objective.map(number::round_good))]).chain(burn).collect()
+        all.extend(counts.into_iter().map(|number| format!("{:?}", number.map(number::round3))));
+        all.push(format!("{:?}", objective.map(number::round_good)));
+    }
+    all.extend(burn.iter().map(|(window, rate)| format!("{window} {}", shown_burn(*rate))));
+    all.push(format!("{groups_left_out:?}"));
+    for (group, samples) in groups {
+        all.push(format!("{group:?}"));
+        show(samples, all);
     }
 }
 
@@ -133,7 +143,8 @@ pub fn distribute<S: BuildHasher>(samples: &[InstantVector], into: &mut HashMap<
     for vector in samples {
         let Some(name) = vector.metric().get("__name__") else { continue };
         if let Some(identity) = identity(vector) {
-            into.entry(identity).or_default().samples.take(name, vector.sample().value());
+            let samples = &mut into.entry(identity).or_default().samples;
+            samples.of_group(group(vector.metric())).take(name, vector.sample().value());
         }
     }
 }
@@ -145,6 +156,15 @@ pub fn distribute_times<S: BuildHasher>(times: &[InstantVector], into: &mut Hash
             into.entry(identity).or_default().newest = Some(vector.sample().value());
         }
     }
+}
+
+/// The labels of a recorded series beside those of the objective: values that it is grouped by, and what was added on the way.
+fn group(labels: &HashMap<String, String>) -> Group {
+    labels
+        .iter()
+        .filter(|(name, _)| !Identity::is_own(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 fn identity(vector: &InstantVector) -> Option<Identity> {

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Alerting, Format, IDENTITY, Identity, Indicator, Objective, Options, Rule, Severity, Tier, number, promql,
-    record::{BASE, Series, ratio_name},
+    Alerting, Format, IDENTITY, Identity, Indicator, Objective, Options, Rule, Severity, Threshold, Tier, Window,
+    grouping::By,
+    maintenance::Mask,
+    number, promql,
+    record::{BASE, GROUPS_LEFT_OUT, Series, burn_name, ratio_name, suffix},
     slices,
 };
 use crate::api::{Duration, Target};
 
 /// Labels that the alerts set themselves. Users cannot set them.
-const OWN: [&str; 5] = ["alertname", "severity", "tier", "long_window", "short_window"];
+const OWN: [&str; 7] = ["alertname", "severity", "tier", "long_window", "short_window", "window", "group"];
 
 /// Evaluations for which an alert on a burn rate goes on after the burning has ended, so that it does not flap.
 const KEEP_FIRING: u64 = 4;
@@ -40,6 +43,8 @@ pub(super) struct Draft {
     pub(super) labels: Vec<(&'static str, String)>,
     pub(super) summary: String,
     pub(super) description: String,
+    /// Whether each group has an alert of its own, where an objective is grouped.
+    pub(super) by_group: bool,
 }
 
 impl Draft {
@@ -53,6 +58,7 @@ impl Draft {
             labels: Vec::new(),
             summary: String::new(),
             description: String::new(),
+            by_group: true,
         }
     }
 
@@ -124,8 +130,11 @@ pub(super) fn present(
         drafts.push(context.trickle());
     }
     drafts.push(context.absent());
+    drafts.extend(objective.grouping.as_ref().map(|grouping| context.too_many_groups(grouping.limit())));
     drafts.push(match &objective.indicator {
-        Indicator::Ratio { .. } | Indicator::Raw { .. } | Indicator::Probe { .. } => context.error_rate(),
+        Indicator::Ratio { .. } | Indicator::Raw { .. } | Indicator::Probe { .. } | Indicator::Composite(_) => {
+            context.error_rate()
+        }
         Indicator::Latency { threshold, .. } => context.latency(*threshold),
         Indicator::Throughput { minimum, .. } => context.slices(
             "ThroughputBelowMinimum",
@@ -136,16 +145,15 @@ pub(super) fn present(
             &format!("at {{{{ $value | humanize }}}}, and {maximum} is the most that is promised"),
         ),
     });
-    drafts.into_iter().map(|draft| draft.finish(objective.identity.labels(), alerting)).collect()
+    context.finish(drafts)
 }
 
 /// The alerts on what is left of the budget. They go with the rules that record it, and see it at the same instant.
 pub(super) fn budget(objective: &Objective, alerting: &Alerting, options: &Options, series: &Series) -> Vec<Rule> {
     let context = Context { objective, alerting, options, series };
-    [context.low(), context.exhausted()]
-        .into_iter()
-        .map(|draft| draft.finish(objective.identity.labels(), alerting))
-        .collect()
+    let further = objective.further_windows.iter().map(|window| Some(*window));
+    let drafts = [None].into_iter().chain(further).flat_map(|window| [context.low(window), context.exhausted(window)]);
+    context.finish(drafts.collect())
 }
 
 struct Context<'a> {
@@ -156,10 +164,48 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// The rules, quiet during maintenance, with a label that tells groups apart.
+    fn finish(&self, drafts: Vec<Draft>) -> Vec<Rule> {
+        let finish = |mut draft: Draft| {
+            draft.expr = Mask::new(&self.objective.maintenance, self.series, self.options).outside(draft.expr);
+            if let Some(grouping) = self.objective.grouping.as_ref().filter(|_| draft.by_group) {
+                draft.labels.push(("group", grouping.template()));
+            }
+            draft.finish(self.objective.identity.labels(), self.alerting)
+        };
+        drafts.into_iter().map(finish).collect()
+    }
+
+    fn by(&self) -> By<'_> {
+        By(self.objective.grouping.as_ref())
+    }
+
     /// What an alert is about, in texts.
     fn subject(&self) -> String {
         let Identity { namespace, profile, objective } = &self.objective.identity;
-        format!("{namespace}/{profile}, objective {objective}")
+        let group = self.objective.grouping.as_ref().map(|grouping| format!(", {grouping} {}", grouping.template()));
+        format!("{namespace}/{profile}, objective {objective}{}", group.unwrap_or_default())
+    }
+
+    /// A pipeline of a template that asks Prometheus for `expr`, which holds so many selectors of recorded series.
+    fn query(&self, expr: &str, selectors: usize) -> String {
+        let arguments = self.by().arguments();
+        if arguments.is_empty() {
+            return format!("query `{expr}`");
+        }
+        format!("printf `{expr}`{} | query", arguments.repeat(selectors))
+    }
+
+    /// A selector of a recorded series of the alert's group, for [`Self::query`].
+    fn select(&self, name: &str) -> String {
+        let matchers = self.by().matchers();
+        let matchers = matchers.trim_start_matches(',');
+        if matchers.is_empty() { self.series.select(name) } else { self.series.select_with(name, matchers) }
+    }
+
+    /// A piece of a template: what a query yields through `format`, or `otherwise`.
+    fn shown(&self, query: &str, format: &str, otherwise: &str) -> String {
+        format!("{{{{ with {query} }}}}{{{{ . | first | value{format} }}}}{{{{ else }}}}{otherwise}{{{{ end }}}}")
     }
 
     /// A condition that is true once a window holds `least` bad events. Counts that come from rates are not whole: half an
@@ -182,16 +228,26 @@ impl Context<'_> {
 
     /// A sentence on what is left of the budget, as a template.
     fn budget_left(&self) -> String {
-        let left = self.series.select("plimsoll:budget_remaining:ratio");
-        format!(
-            "Budget left: {{{{ with query `{left}` }}}}{{{{ . | first | value | humanizePercentage }}}}{{{{ else }}}}unknown{{{{ end }}}}."
-        )
+        let left = self.query(&self.select("plimsoll:budget_remaining:ratio"), 1);
+        format!("Budget left: {}.", self.shown(&left, " | humanizePercentage", "unknown"))
     }
 
     /// One tier: the budget burns fast in the long window and in the short one.
     fn burn(&self, tier: &Tier) -> Draft {
         let (long, short) = (self.series.burn(tier.long), self.series.burn(tier.short));
-        let expr = format!("{long} > {0} and {short} > {0}", tier.factor);
+        let expr = match self.alerting.threshold {
+            Threshold::Rate => format!("{long} > {0} and {short} > {0}", tier.factor),
+            // The value stays the burn rate, which the texts speak of.
+            Threshold::Budget => {
+                let budget = self.series.select("plimsoll:budget:events");
+                let over = |window: Duration| {
+                    let whole = self.objective.window.as_secs();
+                    let bad = self.series.bad_count(window);
+                    format!("{bad} > {} * {} / {whole} * {budget}", tier.factor, window.as_secs())
+                };
+                format!("{long} > 0 and {} and {}", over(tier.long), over(tier.short))
+            }
+        };
         let mut draft = Draft::new("ErrorBudgetBurn", tier.severity, self.guarded(&expr, tier.long));
         draft.keep_firing_for = Some(self.keep_firing());
         draft.labels = vec![
@@ -201,47 +257,81 @@ impl Context<'_> {
         ];
         draft.summary =
             format!("{}: the error budget burns {{{{ $value | humanize }}}} times as fast as allowed", self.subject());
-        let left = self.series.select("plimsoll:budget_remaining:ratio");
-        let until = format!("({left} > 0) * {} / {long}", self.objective.window.as_secs());
+        let left = self.select("plimsoll:budget_remaining:ratio");
+        let until =
+            format!("({left} > 0) * {} / {}", self.objective.window.as_secs(), self.select(&burn_name(tier.long)));
+        let why = match self.alerting.threshold {
+            Threshold::Rate => format!(
+                "bad events came at more than {} times the rate at which the budget of a target of {} % lasts {}",
+                tier.factor,
+                self.objective.target,
+                self.lasts()
+            ),
+            Threshold::Budget => format!(
+                "bad events took more than {} % and {} % of the budget that a target of {} % leaves for {}",
+                number::percent(number::round3(tier.share(tier.long, self.objective.window))),
+                number::percent(number::round3(tier.share(tier.short, self.objective.window))),
+                self.objective.target,
+                self.lasts()
+            ),
+        };
         draft.description = format!(
-            "Over the last {} and the last {} bad events came at more than {} times the rate at which the budget of a target of {} % lasts {}. {} {{{{ with query `{until}` }}}}At this rate it is exhausted in {{{{ . | first | value | humanizeDuration }}}}.{{{{ end }}}}",
+            "Over the last {} and the last {} {why}. {} {{{{ with {} }}}}At this rate it is exhausted in {{{{ . | first | value | humanizeDuration }}}}.{{{{ end }}}}",
             tier.long,
             tier.short,
-            tier.factor,
-            self.objective.target,
-            self.objective.window,
-            self.budget_left()
+            self.budget_left(),
+            self.query(&until, 2)
         );
         draft
     }
 
+    /// What the budget lasts, in texts.
+    fn lasts(&self) -> String {
+        match &self.objective.calendar {
+            None => self.objective.window.to_string(),
+            Some(periods) => format!("a {}", periods.kind),
+        }
+    }
+
+    /// The ending of names of the numbers over a window, its label, and what it is in texts.
+    fn over(&self, window: Option<Window>) -> (String, Vec<(&'static str, String)>, String) {
+        match window {
+            None => (String::new(), Vec::new(), self.lasts()),
+            Some(window) => (suffix(window), vec![("window", window.to_string())], window.to_string()),
+        }
+    }
+
     /// A quarter of the budget is left.
-    fn low(&self) -> Draft {
-        let left = self.series.select("plimsoll:budget_remaining:ratio");
-        let few = Self::at_least(&self.series.select("plimsoll:bad:events"), PATTERN);
+    fn low(&self, window: Option<Window>) -> Draft {
+        let (suffix, labels, lasts) = self.over(window);
+        let left = self.series.select(&format!("plimsoll:budget_remaining:ratio{suffix}"));
+        let few = Self::at_least(&self.series.select(&format!("plimsoll:bad:events{suffix}")), PATTERN);
         let expr = format!("({left} < {}) > 0 and {few}", number::hundredths(LOW_BUDGET));
         let mut draft = Draft::new("ErrorBudgetLow", Severity::Ticket, expr);
         draft.keep_firing_for = Some(KEEP_FIRING_BUDGET);
+        draft.labels = labels;
         draft.summary =
             format!("{}: {{{{ $value | humanizePercentage }}}} of the error budget is left", self.subject());
         draft.description = format!(
-            "The target is {} % over {}. Hold back changes that can fail until the budget has recovered.",
-            self.objective.target, self.objective.window
+            "The target is {} % over {lasts}. Hold back changes that can fail until the budget has recovered.",
+            self.objective.target
         );
         draft
     }
 
     /// Nothing of the budget is left: the objective is missed.
-    fn exhausted(&self) -> Draft {
-        let left = self.series.select("plimsoll:budget_remaining:ratio");
-        let few = Self::at_least(&self.series.select("plimsoll:bad:events"), PATTERN);
+    fn exhausted(&self, window: Option<Window>) -> Draft {
+        let (suffix, labels, lasts) = self.over(window);
+        let left = self.series.select(&format!("plimsoll:budget_remaining:ratio{suffix}"));
+        let few = Self::at_least(&self.series.select(&format!("plimsoll:bad:events{suffix}")), PATTERN);
         let mut draft = Draft::new("ErrorBudgetExhausted", Severity::Ticket, format!("{left} <= 0 and {few}"));
         draft.keep_firing_for = Some(KEEP_FIRING_BUDGET);
+        draft.labels = labels;
         draft.summary = format!("{}: the error budget is exhausted", self.subject());
-        let now = self.series.select("plimsoll:objective:ratio");
+        let now = self.query(&self.select(&format!("plimsoll:objective:ratio{suffix}")), 1);
         draft.description = format!(
-            "The target of {} % over {} is missed: {{{{ with query `{now}` }}}}{{{{ . | first | value | humanizePercentage }}}} of the events were good{{{{ else }}}}unknown{{{{ end }}}}.",
-            self.objective.target, self.objective.window
+            "The target of {} % over {lasts} is missed: {{{{ with {now} }}}}{{{{ . | first | value | humanizePercentage }}}} of the events were good{{{{ else }}}}unknown{{{{ end }}}}.",
+            self.objective.target
         );
         draft
     }
@@ -264,9 +354,10 @@ impl Context<'_> {
         draft.labels = vec![("long_window", window.to_string())];
         draft.summary = format!("{}: {{{{ $value | humanize }}}} bad events within {window}", self.subject());
         draft.description = format!(
-            "There is little traffic: a target of {} % over {} allows {{{{ with query `{budget}` }}}}{{{{ . | first | value | humanize }}}}{{{{ else }}}}few{{{{ end }}}} bad events in all. {}",
+            "There is little traffic: a target of {} % over {} allows {} bad events in all. {}",
             self.objective.target,
-            self.objective.window,
+            self.lasts(),
+            self.shown(&self.query(&self.select("plimsoll:budget:events"), 1), " | humanize", "few"),
             self.budget_left()
         );
         draft
@@ -282,7 +373,9 @@ impl Context<'_> {
         let expr = format!("max by (namespace, profile) ({ready}) > 0 unless on (namespace, profile) {bad}");
         let mut draft = Draft::new("ObjectiveMetricsAbsent", Severity::Ticket, expr);
         draft.hold = Some(Duration::from_secs(600));
-        draft.summary = format!("{}: nothing is measured", self.subject());
+        draft.by_group = false;
+        let Identity { namespace, profile, objective } = &self.objective.identity;
+        draft.summary = format!("{namespace}/{profile}, objective {objective}: nothing is measured");
         let what = match &self.objective.indicator {
             Indicator::Ratio { total, .. } => format!("no samples of `{total}`"),
             Indicator::Latency { histogram, format: Format::Native, .. } => {
@@ -295,9 +388,29 @@ impl Context<'_> {
             Indicator::Probe { gauge } => format!("no samples of `{gauge}`"),
             Indicator::Throughput { counter, .. } => format!("no samples of `{counter}`"),
             Indicator::Saturation { .. } => "nothing that the query of the saturation finds".to_owned(),
+            Indicator::Composite(composite) => {
+                let parts =
+                    composite.parts.iter().map(|part| format!("{}/{}", part.identity.profile, part.identity.objective));
+                format!("no numbers of one of its parts: {}", parts.collect::<Vec<_>>().join(", "))
+            }
         };
         draft.description = format!(
             "{{{{ $value }}}} pods are ready and Prometheus has {what}. Until it has, the objective is unknown and none of its other alerts can fire."
+        );
+        draft
+    }
+
+    /// There are more groups than are followed.
+    fn too_many_groups(&self, limit: u32) -> Draft {
+        let left_out = self.series.select(GROUPS_LEFT_OUT);
+        let mut draft = Draft::new("ObjectiveGroupsLeftOut", Severity::Ticket, format!("{left_out} > 0"));
+        draft.hold = Some(Duration::from_secs(3_600));
+        draft.by_group = false;
+        let Identity { namespace, profile, objective } = &self.objective.identity;
+        draft.summary =
+            format!("{namespace}/{profile}, objective {objective}: {{{{ $value }}}} groups are not followed");
+        draft.description = format!(
+            "There are more values of the labels to group by than the limit of {limit}: those that are left out have no budget and no alerts. Raise the limit, group by fewer labels, or have the service use fewer values."
         );
         draft
     }
@@ -338,7 +451,7 @@ impl Context<'_> {
         draft.description = format!(
             "It has been so for {BASE}. The target is {} % of the minutes over {}. {}",
             self.objective.target,
-            self.objective.window,
+            self.lasts(),
             self.budget_left()
         );
         draft

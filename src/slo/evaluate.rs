@@ -1,17 +1,15 @@
 //! From the recorded numbers to what a status says.
 
-use std::collections::BTreeMap;
+mod samples;
+
+pub use samples::{Group, Numbers, RECORDED, Samples};
 
 use super::{
-    Alerting, Objective, Options, Severity, Tier,
+    Alerting, Objective, Options, Period, Severity, Threshold, Tier, Window,
     number::{round_good, round3},
     tiers,
 };
 use crate::api::Duration;
-
-/// The names of the recorded series that an evaluation needs, as a regular expression. One instant query for
-/// `{__name__=~"…"}` with it yields the numbers of all objectives of all profiles.
-pub const RECORDED: &str = "plimsoll:(bad|total|budget):events|plimsoll:(objective|budget_remaining|coverage):ratio|plimsoll:burn_rate:.+|plimsoll:bad:rate.+";
 
 /// What is left of the budget below which an objective is at risk.
 const LOW_BUDGET: f64 = 0.25;
@@ -37,137 +35,142 @@ pub enum State {
     Unknown,
 }
 
-/// The recorded numbers of one objective at one time.
+/// The numbers over one window, of three significant digits.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Samples {
-    /// Bad events over the window.
-    pub bad_events: Option<f64>,
-    /// All events over the window.
-    pub total_events: Option<f64>,
-    /// The bad events that the window allows.
-    pub budget_events: Option<f64>,
-    /// The share of good events over the window.
-    pub objective: Option<f64>,
-    /// The share of the budget that is left; below zero when it is overspent.
-    pub budget_remaining: Option<f64>,
-    /// The share of the window that has samples.
-    pub coverage: Option<f64>,
-    /// Burn rates by window.
-    pub burn: BTreeMap<Duration, f64>,
-    /// Bad events per second by window.
-    pub bad_rate: BTreeMap<Duration, f64>,
-}
-
-impl Samples {
-    /// Takes one sample of a recorded series. `false` when the name is none of [`RECORDED`], or the value is no number.
-    pub fn take(&mut self, name: &str, value: f64) -> bool {
-        if !value.is_finite() {
-            return false;
-        }
-        let slot = match name {
-            "plimsoll:bad:events" => &mut self.bad_events,
-            "plimsoll:total:events" => &mut self.total_events,
-            "plimsoll:budget:events" => &mut self.budget_events,
-            "plimsoll:objective:ratio" => &mut self.objective,
-            "plimsoll:budget_remaining:ratio" => &mut self.budget_remaining,
-            "plimsoll:coverage:ratio" => &mut self.coverage,
-            _ => {
-                let (windows, text) =
-                    match (name.strip_prefix("plimsoll:burn_rate:"), name.strip_prefix("plimsoll:bad:rate")) {
-                        (Some(text), _) => (&mut self.burn, text),
-                        (_, Some(text)) => (&mut self.bad_rate, text),
-                        _ => return false,
-                    };
-                return text.parse().is_ok_and(|window| {
-                    windows.insert(window, value);
-                    true
-                });
-            }
-        };
-        *slot = Some(value);
-        true
-    }
-
-    /// The bad events within a window. Unlike a count over the SLO window this is known as soon as rules run.
-    fn bad_within(&self, window: Duration) -> Option<f64> {
-        #[allow(clippy::cast_precision_loss)] // At most 90 days in milliseconds.
-        self.bad_rate.get(&window).map(|rate| rate * (window.as_millis() as f64) / 1_000.0)
-    }
-}
-
-/// How an objective stands, in numbers of three significant digits.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Report {
-    /// The share of good events over the window, from 0 to 1. Its distance from 1 has three digits.
+pub struct Shown {
+    /// The share of good events, from 0 to 1. Its distance from 1 has three digits.
     pub indicator: Option<f64>,
     /// The share of the budget that is left. Below zero when it is overspent.
     pub budget_remaining: Option<f64>,
-    /// Bad events over the window.
+    /// Bad events.
     pub bad_events: Option<f64>,
-    /// All events over the window.
+    /// All events.
     pub total_events: Option<f64>,
     /// The bad events that the window allows.
     pub budget_events: Option<f64>,
-    /// Time until the budget is exhausted at the present burn rate (that of the fastest tier's long window), in two units
-    /// at most. Zero when it is; absent while the budget is spent no faster than allowed, for then it never is.
-    pub exhausted_in: Option<Duration>,
-    /// Burn rates from the shortest window to the longest.
-    pub burn: Vec<(Duration, f64)>,
-    /// How it stands.
-    pub state: State,
-    /// The share of the window that has samples, from 0 to 1.
+    /// The share of the window that has samples, from 0 to 1. Of a calendar's period: of what it has had so far.
     pub coverage: Option<f64>,
-    /// The share of the window that has samples, in words: `19d of 30d`.
+    /// The same in words: `19d of 30d`.
     pub covered: String,
 }
 
-/// Judges the samples of one objective. `previous` is the state that was reported last, if any.
-pub fn evaluate(
-    objective: &Objective,
-    alerting: &Alerting,
-    options: &Options,
-    samples: &Samples,
-    previous: Option<State>,
-) -> Report {
-    let tiers = tiers(objective.window, objective.target, options).active;
-    let coverage = samples.coverage.unwrap_or(0.0);
+/// How an objective stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// The numbers over its window. Of a grouped objective: of all groups together.
+    pub window: Shown,
+    /// The numbers over each further window, and how it stands by these alone.
+    pub further: Vec<(Window, Shown, State)>,
+    /// Time until the budget is exhausted at the present burn rate (that of the fastest tier's long window), in two units
+    /// at most. Zero when it is; absent while the budget is spent no faster than allowed, for then it never is, and where
+    /// a calendar's period ends before.
+    pub exhausted_in: Option<Duration>,
+    /// Burn rates from the shortest window to the longest. Of a grouped objective: of the group that burns fastest.
+    pub burn: Vec<(Duration, f64)>,
+    /// How it stands. A grouped objective stands as its worst group.
+    pub state: State,
+    /// Each group, the worst first.
+    pub groups: Vec<(Group, Report)>,
+    /// Groups that are not followed, because there are more than the limit.
+    pub groups_left_out: Option<f64>,
+}
+
+/// What a judgement rests on beside the samples.
+#[derive(Clone, Copy)]
+pub struct Terms<'a> {
+    /// What is promised.
+    pub objective: &'a Objective,
+    /// How its alerts look.
+    pub alerting: &'a Alerting,
+    /// The intervals of the installation.
+    pub options: &'a Options,
+    /// The time of the samples, in seconds since 1970.
+    pub now: i64,
+}
+
+/// Judges the samples of one objective. `previous` tells the state that was reported last, of the whole (for no labels) or
+/// of a group.
+pub fn evaluate(terms: Terms<'_>, samples: &Samples, previous: &dyn Fn(&Group) -> Option<State>) -> Report {
+    let Some(grouping) = &terms.objective.grouping else {
+        return one(terms, &samples.by(&[]), previous(&Group::new()));
+    };
+    let samples = samples.by(grouping.labels());
+    let mut groups: Vec<(Group, Report)> =
+        samples.groups.iter().map(|(group, numbers)| (group.clone(), one(terms, numbers, previous(group)))).collect();
+    let left = |report: &Report| report.window.budget_remaining.unwrap_or(1.0);
+    groups.sort_by(|(_, one), (_, other)| {
+        other.state.severity().cmp(&one.state.severity()).then(left(one).total_cmp(&left(other)))
+    });
+    let mut whole = one(terms, &samples.pooled(), None);
+    whole.state = groups.first().map_or(State::Unknown, |(_, worst)| worst.state);
+    whole.groups = groups;
+    whole
+}
+
+fn one(terms: Terms<'_>, samples: &Samples, previous: Option<State>) -> Report {
+    let objective = terms.objective;
+    let tiers = tiers(objective.window, objective.target, terms.options).active;
+    let further = objective.further_windows.iter().map(|window| {
+        let nothing = Numbers::default();
+        let numbers = samples.further.get(&window.duration()).unwrap_or(&nothing);
+        (*window, shown(numbers, covered(window.as_secs(), &window.to_string(), numbers)), by_budget(numbers, None))
+    });
     Report {
-        indicator: samples.objective.map(round_good),
-        budget_remaining: samples.budget_remaining.map(round3),
-        bad_events: samples.bad_events.map(round3),
-        total_events: samples.total_events.map(round3),
-        budget_events: samples.budget_events.map(round3),
-        exhausted_in: exhausted_in(objective, tiers.first(), samples),
+        window: shown(&samples.window, terms.covered(&samples.window)),
+        further: further.collect(),
+        exhausted_in: exhausted_in(terms, tiers.first(), samples),
         burn: samples.burn.iter().map(|(window, rate)| (*window, round3(*rate))).collect(),
-        state: state(&tiers, alerting, samples, previous),
-        coverage: samples.coverage.map(round3),
-        covered: covered(objective, coverage),
+        state: state(&tiers, terms, samples, previous),
+        groups: Vec::new(),
+        groups_left_out: samples.groups_left_out,
     }
 }
 
-fn state(tiers: &[Tier], alerting: &Alerting, samples: &Samples, previous: Option<State>) -> State {
-    // Without a burn rate the present is unknown, whatever is known of the past.
-    let (Some(remaining), Some(bad), Some(budget), false) =
-        (samples.budget_remaining, samples.bad_events, samples.budget_events, samples.burn.is_empty())
+fn shown(numbers: &Numbers, covered: String) -> Shown {
+    Shown {
+        indicator: numbers.objective.map(round_good),
+        budget_remaining: numbers.budget_remaining.map(round3),
+        bad_events: numbers.bad_events.map(round3),
+        total_events: numbers.total_events.map(round3),
+        budget_events: numbers.budget_events.map(round3),
+        coverage: numbers.coverage.map(round3),
+        covered,
+    }
+}
+
+impl State {
+    /// Higher is worse. What is not known is worse than what is met, and no reason to hide what burns.
+    const fn severity(self) -> u8 {
+        match self {
+            Self::Met => 0,
+            Self::LowTraffic => 1,
+            Self::Unknown => 2,
+            Self::AtRisk => 3,
+            Self::Burning => 4,
+            Self::Exhausted => 5,
+        }
+    }
+}
+
+/// As in the alerts: a single bad event is an accident, and counts that come from rates are not whole.
+fn is_pattern(numbers: &Numbers) -> bool {
+    numbers.bad_events.is_some_and(|bad| bad > 1.5)
+}
+
+fn margin(previous: Option<State>, state: State) -> f64 {
+    if previous == Some(state) { HYSTERESIS } else { 0.0 }
+}
+
+/// How a window stands by what is left of its budget.
+fn by_budget(numbers: &Numbers, previous: Option<State>) -> State {
+    let (Some(remaining), Some(budget), Some(_)) =
+        (numbers.budget_remaining, numbers.budget_events, numbers.bad_events)
     else {
         return State::Unknown;
     };
-    let margin = |state| if previous == Some(state) { HYSTERESIS } else { 0.0 };
-    // As in the alerts: a single bad event is an accident, and counts that come from rates are not whole.
-    let pattern = bad > 1.5;
-    let burning = |severity| {
-        tiers.iter().any(|tier| {
-            let over = |window| samples.burn.get(&window).is_some_and(|rate| *rate > tier.factor.value());
-            let enough = alerting.min_failures == 0
-                || samples.bad_within(tier.long).is_some_and(|count| count > f64::from(alerting.min_failures) - 0.5);
-            tier.severity == severity && over(tier.long) && over(tier.short) && enough
-        })
-    };
-    if pattern && remaining <= margin(State::Exhausted) {
+    if is_pattern(numbers) && remaining <= margin(previous, State::Exhausted) {
         State::Exhausted
-    } else if burning(Severity::Page) {
-        State::Burning
-    } else if burning(Severity::Ticket) || pattern && remaining < LOW_BUDGET + margin(State::AtRisk) {
+    } else if is_pattern(numbers) && remaining < LOW_BUDGET + margin(previous, State::AtRisk) {
         State::AtRisk
     } else if budget < 1.0 {
         State::LowTraffic
@@ -176,16 +179,53 @@ fn state(tiers: &[Tier], alerting: &Alerting, samples: &Samples, previous: Optio
     }
 }
 
+fn state(tiers: &[Tier], terms: Terms<'_>, samples: &Samples, previous: Option<State>) -> State {
+    let by_budget = by_budget(&samples.window, previous);
+    // Without a burn rate the present is unknown, whatever is known of the past.
+    if by_budget == State::Unknown || samples.burn.is_empty() {
+        return State::Unknown;
+    }
+    let least = terms.alerting.min_failures;
+    let burning = |severity| {
+        tiers.iter().any(|tier| {
+            let over = |window| match terms.alerting.threshold {
+                Threshold::Rate => samples.burn.get(&window).is_some_and(|rate| *rate > tier.factor.value()),
+                Threshold::Budget => samples
+                    .bad_within(window)
+                    .zip(samples.window.budget_events)
+                    .is_some_and(|(bad, budget)| bad > tier.share(window, terms.objective.window) * budget),
+            };
+            let enough =
+                least == 0 || samples.bad_within(tier.long).is_some_and(|count| count > f64::from(least) - 0.5);
+            tier.severity == severity && over(tier.long) && over(tier.short) && enough
+        })
+    };
+    if by_budget == State::Exhausted {
+        State::Exhausted
+    } else if burning(Severity::Page) {
+        State::Burning
+    } else if burning(Severity::Ticket) {
+        State::AtRisk
+    } else {
+        by_budget
+    }
+}
+
 /// The budget that is left, divided by the rate at which it goes. What the rolling window gives back meanwhile is left
 /// out, so the time is the shortest.
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-fn exhausted_in(objective: &Objective, fastest: Option<&Tier>, samples: &Samples) -> Option<Duration> {
-    let remaining = samples.budget_remaining?;
+fn exhausted_in(terms: Terms<'_>, fastest: Option<&Tier>, samples: &Samples) -> Option<Duration> {
+    let remaining = samples.window.budget_remaining?;
     if remaining <= 0.0 {
         return Some(Duration::from_secs(0));
     }
+    let period = terms.period().map(|period| period.span);
+    let window = period.map_or(terms.objective.window.as_secs() as f64, |span| (span.end - span.start) as f64);
     let burn = fastest.and_then(|tier| samples.burn.get(&tier.long)).filter(|burn| **burn > 1.0)?;
-    let seconds = (remaining * objective.window.as_secs() as f64 / burn) as u64;
+    let seconds = (remaining * window / burn) as u64;
+    if period.is_some_and(|span| seconds as f64 > (span.end - terms.now) as f64) {
+        return None;
+    }
     let unit = match seconds {
         0..3_600 => 1,
         3_600..86_400 => 60,
@@ -194,13 +234,34 @@ fn exhausted_in(objective: &Objective, fastest: Option<&Tier>, samples: &Samples
     Some(Duration::from_secs(seconds / unit * unit))
 }
 
+impl Terms<'_> {
+    /// The calendar's period of now.
+    fn period(&self) -> Option<&Period> {
+        let periods = self.objective.calendar.as_ref()?;
+        Some(if self.now < periods.next.span.start { &periods.current } else { &periods.next })
+    }
+
+    fn covered(&self, numbers: &Numbers) -> String {
+        match self.period() {
+            None => covered(self.objective.window.as_secs(), &self.objective.window.to_string(), numbers),
+            Some(period) => {
+                let so_far = u64::try_from(self.now - period.span.start).unwrap_or_default();
+                covered(so_far, &format!("{} so far", whole(so_far)), numbers)
+            }
+        }
+    }
+}
+
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-fn covered(objective: &Objective, coverage: f64) -> String {
-    let seconds = coverage.clamp(0.0, 1.0) * objective.window.as_secs() as f64;
-    let unit = [86_400.0, 3_600.0, 60.0].into_iter().find(|unit| seconds >= *unit).unwrap_or(1.0);
-    // Days to the nearest one: a full window lacks a few samples at its edges.
-    let whole = Duration::from_secs(((seconds / unit).round() * unit) as u64);
-    format!("{whole} of {}", objective.window)
+fn covered(seconds: u64, of: &str, numbers: &Numbers) -> String {
+    let seconds = numbers.coverage.unwrap_or(0.0).clamp(0.0, 1.0) * seconds as f64;
+    format!("{} of {of}", whole(seconds as u64))
+}
+
+/// A time in its largest unit, to the nearest one: a full window lacks a few samples at its edges.
+fn whole(seconds: u64) -> Duration {
+    let unit = [86_400, 3_600, 60].into_iter().find(|unit| seconds >= *unit).unwrap_or(1);
+    Duration::from_secs((seconds + unit / 2) / unit * unit)
 }
 
 #[cfg(test)]

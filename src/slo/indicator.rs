@@ -1,7 +1,9 @@
 //! What counts as an event, and which of them are bad: the PromQL over the user's own series.
 
 use super::{
+    composite::Composite,
     expression::{Expression, WindowExpression},
+    grouping::By,
     number::{self, Decimal},
     promql::{Matchers, MetricName, Selector},
 };
@@ -56,6 +58,8 @@ pub enum Indicator {
         /// The highest value that is still good.
         maximum: Decimal,
     },
+    /// What other objectives have recorded.
+    Composite(Composite),
 }
 
 /// What a histogram of durations measures in.
@@ -98,55 +102,65 @@ pub enum BadEvents {
 }
 
 impl Indicator {
-    /// All events per second over `range`, as one series without labels. Absent when nothing is measured; for time slices,
-    /// which are counted from what is recorded of them, always.
-    pub(super) fn total(&self, range: Duration) -> Option<String> {
+    /// All events per second over `range`, as one series for each group, with no other labels. Absent when nothing is
+    /// measured; for time slices, which are counted from what is recorded of them, always.
+    pub(super) fn total(&self, range: Duration, by: By<'_>) -> Option<String> {
         Some(match self {
-            Self::Ratio { total, .. } => format!("sum(rate({total}[{range}]))"),
+            Self::Ratio { total, .. } => by.sum(format!("rate({total}[{range}])")),
             Self::Latency { histogram, selector, format: Format::Native, .. } => {
-                format!("histogram_count(sum(rate({}[{range}])))", series(histogram, "", selector, None))
+                let rate = format!("rate({}[{range}])", series(histogram, "", selector, None));
+                format!("histogram_count({})", by.sum(rate))
             }
             // Observations only count while the bucket at the threshold exists. Counted without it, they would pass as
             // good ones in every longer window after the boundary was put right.
             Self::Latency { histogram, selector, threshold, unit, format: Format::Classic } => format!(
-                "sum(rate({}[{range}])) and sum({})",
-                series(histogram, "_count", selector, None),
-                series(histogram, "_bucket", selector, Some(&le(&unit.of(*threshold))))
+                "{} and {}",
+                by.sum(format!("rate({}[{range}])", series(histogram, "_count", selector, None))),
+                by.sum(series(histogram, "_bucket", selector, Some(&le(&unit.of(*threshold)))))
             ),
-            Self::Raw { total, .. } => finite(total, range),
-            Self::Probe { gauge } => format!("sum(count_over_time({gauge}[{range}])) / {}", range.as_secs()),
+            Self::Raw { total, .. } => finite(total, range, by),
+            Self::Probe { gauge } => {
+                format!("{} / {}", by.sum(format!("count_over_time({gauge}[{range}])")), range.as_secs())
+            }
+            Self::Composite(composite) => composite.total(),
             Self::Throughput { .. } | Self::Saturation { .. } => return None,
         })
     }
 
-    /// Bad events per second over `range`, as one series without labels, absent exactly when the total is.
+    /// Bad events per second over `range`, as one series for each group, absent exactly when the total is.
     ///
     /// `total` is an expression for [`Self::total`] over the same range that costs nothing: what was recorded of it.
-    pub(super) fn bad(&self, range: Duration, total: &str) -> Option<String> {
+    pub(super) fn bad(&self, range: Duration, total: &str, by: By<'_>) -> Option<String> {
+        let total = &by.sum(total);
         Some(match self {
             Self::Ratio { bad: BadEvents::Errors(errors), .. } => {
-                format!("(sum(rate({errors}[{range}])) or 0 * sum({total})) and sum({total})")
+                format!("({} or 0 * {total}) and {total}", by.sum(format!("rate({errors}[{range}])")))
             }
             Self::Ratio { bad: BadEvents::Good(good), .. } => {
-                format!("clamp_min(sum({total}) - (sum(rate({good}[{range}])) or 0 * sum({total})), 0)")
+                format!("clamp_min({total} - ({} or 0 * {total}), 0)", by.sum(format!("rate({good}[{range}])")))
             }
             // Without observations the fraction is no number, which the comparison drops. Observations of no number are in
             // no bucket and slow: of a classic histogram they are in the last one.
             Self::Latency { histogram, selector, threshold, unit, format: Format::Native } => format!(
-                "((1 - histogram_fraction(-Inf, {}, sum(rate({}[{range}])))) * sum({total}) >= 0 or 0 * sum({total})) and sum({total})",
+                "((1 - histogram_fraction(-Inf, {}, {})) * {total} >= 0 or 0 * {total}) and {total}",
                 unit.of(*threshold),
-                series(histogram, "", selector, None)
+                by.sum(format!("rate({}[{range}])", series(histogram, "", selector, None)))
             ),
             Self::Latency { histogram, selector, threshold, unit, format: Format::Classic } => format!(
-                "clamp_min(sum({total}) - sum(rate({}[{range}])), 0)",
-                series(histogram, "_bucket", selector, Some(&le(&unit.of(*threshold))))
+                "clamp_min({total} - {}, 0)",
+                by.sum(format!(
+                    "rate({}[{range}])",
+                    series(histogram, "_bucket", selector, Some(&le(&unit.of(*threshold))))
+                ))
             ),
             Self::Raw { errors, .. } => {
-                format!("({} or 0 * sum({total})) and sum({total})", finite(errors, range))
+                format!("({} or 0 * {total}) and {total}", finite(errors, range, by))
             }
             Self::Probe { gauge } => {
-                format!("clamp_min(sum({total}) - sum(sum_over_time({gauge}[{range}])) / {}, 0)", range.as_secs())
+                let good = by.sum(format!("sum_over_time({gauge}[{range}])"));
+                format!("clamp_min({total} - {good} / {}, 0)", range.as_secs())
             }
+            Self::Composite(composite) => composite.bad(total),
             Self::Throughput { .. } | Self::Saturation { .. } => return None,
         })
     }
@@ -154,8 +168,8 @@ impl Indicator {
 
 /// The sum of what an expression yields, without what is no number: one NaN would stay in every window for as long as
 /// the window is.
-fn finite(expression: &WindowExpression, range: Duration) -> String {
-    format!("sum(({}) >= 0 < Inf)", expression.over(range))
+fn finite(expression: &WindowExpression, range: Duration, by: By<'_>) -> String {
+    by.sum(format!("({}) >= 0 < Inf", expression.over(range)))
 }
 
 pub(crate) fn series(histogram: &MetricName, suffix: &str, selector: &Matchers, le: Option<&str>) -> String {
@@ -189,11 +203,11 @@ mod tests {
     }
 
     fn all(indicator: &Indicator, range: Duration) -> String {
-        indicator.total(range).unwrap()
+        indicator.total(range, By::default()).unwrap()
     }
 
     fn bad(indicator: &Indicator, range: Duration) -> String {
-        indicator.bad(range, "T").unwrap()
+        indicator.bad(range, "T", By::default()).unwrap()
     }
 
     #[test]

@@ -31,6 +31,14 @@ pub(super) fn slice(indicator: &Indicator, options: &Options, series: &Series) -
     Some((value, beyond(indicator, series, "bool ")?))
 }
 
+/// The time that a slice's value rests on.
+pub(super) fn range(indicator: &Indicator, options: &Options) -> Duration {
+    match indicator {
+        Indicator::Throughput { .. } => throughput_range(options),
+        _ => Duration::from_secs(0),
+    }
+}
+
 /// The condition that a slice is bad, with `modifier` after the comparison.
 pub(super) fn beyond(indicator: &Indicator, series: &Series, modifier: &str) -> Option<String> {
     let value = series.select(VALUE);

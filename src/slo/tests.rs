@@ -1,12 +1,12 @@
 use super::*;
 
 pub(super) fn objective(window: &str, target: &str, indicator: Indicator) -> Objective {
-    Objective {
-        identity: Identity { namespace: "shop".into(), profile: "checkout".into(), objective: "availability".into() },
-        target: target.parse().unwrap(),
-        window: window.parse::<Duration>().unwrap().try_into().unwrap(),
+    Objective::new(
+        Identity { namespace: "shop".into(), profile: "checkout".into(), objective: "availability".into() },
+        target.parse().unwrap(),
+        window.parse::<Duration>().unwrap().try_into().unwrap(),
         indicator,
-    }
+    )
 }
 
 pub(super) fn errors() -> Indicator {
@@ -173,14 +173,14 @@ fn an_objective_looser_than_five_per_cent_alerts_above_what_it_allows() {
 #[test]
 fn the_workload_has_an_alert_per_target() {
     let identity = WorkloadIdentity { namespace: "shop".into(), profile: "checkout".into() };
-    let group = workload_group(&identity, Some(70), None, &Alerting::default());
+    let group = workload_group(&identity, Some(70), None, &Alerting::default(), &[]);
     assert_eq!(group.name, "plimsoll.shop.checkout:workload");
     assert_eq!(group.rules.iter().map(Rule::name).collect::<Vec<_>>(), ["CPUUtilizationHigh", "AutoscalerAtMaximum"]);
     assert_eq!(
         group.rules[0].expr(),
         r#"max by (namespace, profile) (plimsoll_autoscaler_utilization_ratio{namespace="shop",profile="checkout",resource="cpu"}) > 0.7"#
     );
-    for rule in workload_group(&identity, Some(70), Some(80), &Alerting::default()).rules {
+    for rule in workload_group(&identity, Some(70), Some(80), &Alerting::default(), &[]).rules {
         promql_parser::parser::parse(rule.expr()).unwrap();
     }
 }

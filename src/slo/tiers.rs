@@ -116,6 +116,14 @@ pub struct Tier {
     pub factor: Factor,
 }
 
+impl Tier {
+    /// The share of the budget that is spent in a part of the window at the tier's burn rate.
+    #[allow(clippy::cast_precision_loss)] // At most 90 days in seconds.
+    pub(super) fn share(&self, part: Duration, window: Window) -> f64 {
+        self.factor.value() * part.as_secs() as f64 / window.as_secs() as f64
+    }
+}
+
 /// The tiers of one objective, and what had to be changed about them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tiers {

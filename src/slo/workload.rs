@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Alerting, RuleGroup, Severity, alerts::Draft, number, promql};
+use super::{Alerting, RuleGroup, Severity, Span, alerts::Draft, maintenance::muted, number, promql};
 use crate::api::Duration;
 
 /// How long a condition has to hold before it is alerted on.
@@ -21,12 +21,13 @@ pub struct WorkloadIdentity {
 }
 
 /// The alerts on a workload: CPU and memory over their targets (per cent of the requests; absent: no such target, no such
-/// alert), and an autoscaler that would go on if it were allowed to.
+/// alert), and an autoscaler that would go on if it were allowed to. Quiet during `maintenance`.
 pub fn workload_group(
     identity: &WorkloadIdentity,
     cpu_percent: Option<u32>,
     memory_percent: Option<u32>,
     alerting: &Alerting,
+    maintenance: &[Span],
 ) -> RuleGroup {
     let utilization = [
         ("CPUUtilizationHigh", "cpu", "CPU", cpu_percent),
@@ -37,6 +38,9 @@ pub fn workload_group(
         .filter_map(|(alert, resource, shown, percent)| Some(over_target(identity, alert, resource, shown, percent?)))
         .collect();
     drafts.push(at_maximum(identity));
+    for draft in &mut drafts {
+        draft.expr = muted(&draft.expr, maintenance);
+    }
     let labels = BTreeMap::from([
         ("namespace".to_owned(), identity.namespace.clone()),
         ("profile".to_owned(), identity.profile.clone()),

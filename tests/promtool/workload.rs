@@ -7,7 +7,7 @@ use super::{Case, Counter, errors, every};
 
 fn workload(name: &'static str) -> Case {
     let identity = WorkloadIdentity { namespace: "shop".into(), profile: "checkout".into() };
-    Case::new(name, vec![workload_group(&identity, Some(70), Some(80), &Alerting::default())])
+    Case::new(name, vec![workload_group(&identity, Some(70), Some(80), &Alerting::default(), &[])])
 }
 
 fn utilization(resource: &str, pod: &str) -> String {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use kube::KubeSchema;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Management;
@@ -12,7 +13,7 @@ use super::Management;
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("self.labels.all(k, k.matches('^[a-zA-Z_][a-zA-Z0-9_]*$') && size(self.labels[k]) <= 256)").message("labels are Prometheus labels: names of letters, digits and underscores, values of at most 256 characters"),
-    validation = Rule::new("self.labels.all(k, !(k in ['alertname', 'namespace', 'profile', 'objective', 'severity', 'tier', 'long_window', 'short_window']) && !k.startsWith('__'))").message("labels must not name alertname, namespace, profile, objective, severity, tier, long_window or short_window, which the operator sets, nor begin with __, which Prometheus keeps for itself"),
+    validation = Rule::new("self.labels.all(k, !(k in ['alertname', 'namespace', 'profile', 'objective', 'severity', 'tier', 'long_window', 'short_window', 'window', 'group']) && !k.startsWith('__'))").message("labels must not name alertname, namespace, profile, objective, severity, tier, long_window, short_window, window or group, which the operator sets, nor begin with __, which Prometheus keeps for itself"),
     validation = Rule::new("self.annotations.all(k, k.matches('^[a-zA-Z_][a-zA-Z0-9_]*$') && size(self.annotations[k]) <= 2048)").message("annotations have names of letters, digits and underscores, and values of at most 2048 characters")
 )]
 pub struct Alerting {
@@ -44,6 +45,11 @@ pub struct Alerting {
     #[schemars(range(min = 1, max = 1_000_000))]
     pub min_failures: i32,
 
+    /// What decides that a budget burns too fast. `Rate` (default): the share of bad events against what is allowed. `Budget`:
+    /// their number against the budget of the whole window, so that a failure at night weighs no more than one at noon.
+    #[serde(default)]
+    pub burn_threshold: BurnThreshold,
+
     /// Page that tells what to do, put into every alert as `runbook_url`. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 500))]
@@ -60,6 +66,7 @@ impl Default for Alerting {
             page: None,
             ticket: None,
             min_failures: default_min_failures(),
+            burn_threshold: BurnThreshold::Rate,
             runbook_url: None,
         }
     }
@@ -67,6 +74,16 @@ impl Default for Alerting {
 
 const fn default_min_failures() -> i32 {
     5
+}
+
+/// What decides that a budget burns too fast.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BurnThreshold {
+    /// The share of bad events.
+    #[default]
+    Rate,
+    /// Their number.
+    Budget,
 }
 
 /// The `severity` label of a class of alerts.

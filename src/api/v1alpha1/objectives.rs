@@ -9,6 +9,7 @@ use crate::api::{Duration, Target};
 /// One promise: this share of events is good over this window.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.grouping) || !(has(self.indicator.throughput) || has(self.indicator.saturation) || has(self.indicator.composite))").message("grouping goes with ratio, latency, raw and probe: the others have one number for all"))]
 pub struct Objective {
     /// Name of the objective, a DNS label such as `availability`. It is part of metric labels and alerts.
     #[schemars(length(min = 1, max = 40))]
@@ -28,14 +29,91 @@ pub struct Objective {
     #[x_kube(validation = Rule::new("self.matches('^([1-9]|[1-8][0-9]|90)d$') || self.matches('^([1-9]|1[0-2])w$')").message("window is a whole number of days from 1d to 90d, or of weeks from 1w to 12w, like 30d"))]
     pub window: Duration,
 
+    /// Week, month or quarter that has a budget, instead of the last so many days: `window` is of no effect then. Default:
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calendar: Option<Calendar>,
+
+    /// Further rolling windows with a budget and alerts on it, but without burn rates, like `["7d", "90d"]`. At most 4. Default:
+    /// none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 4), extend("x-kubernetes-list-type" = "set"))]
+    #[x_kube(validation = Rule::new("self.all(w, w.matches('^([1-9]|[1-8][0-9]|90)d$') || w.matches('^([1-9]|1[0-2])w$'))").message("an additional window is a whole number of days from 1d to 90d, or of weeks from 1w to 12w, like 7d"))]
+    pub additional_windows: Vec<Duration>,
+
+    /// Labels whose values have budgets and alerts of their own, such as each route. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grouping: Option<Grouping>,
+
     /// How events are counted, and which of them are bad.
     pub indicator: Indicator,
+}
+
+impl Objective {
+    /// An objective over a rolling window, without anything that has a default.
+    pub const fn new(
+        name: String,
+        description: Option<String>,
+        target: Target,
+        window: Duration,
+        indicator: Indicator,
+    ) -> Self {
+        Self {
+            name,
+            description,
+            target,
+            window,
+            calendar: None,
+            additional_windows: Vec::new(),
+            grouping: None,
+            indicator,
+        }
+    }
+}
+
+/// A window that begins with the week, month or quarter, and with it a new budget.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Calendar {
+    /// How long it is: `Week` (from Monday on), `Month` or `Quarter`.
+    pub period: CalendarPeriod,
+
+    /// IANA time zone whose midnight it begins at, like `Africa/Johannesburg`. Default: `UTC`.
+    #[serde(default = "utc")]
+    #[schemars(length(min = 1, max = 64))]
+    pub time_zone: String,
+}
+
+/// How long a calendar window is.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CalendarPeriod {
+    /// From Monday to Sunday. Burn rates are those of a window of 7 days.
+    Week,
+    /// From the first day to the last. Burn rates are those of a window of 30 days.
+    Month,
+    /// Three months, from January, April, July or October on. Burn rates are those of a window of 90 days.
+    Quarter,
+}
+
+/// Labels whose values have budgets of their own.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Grouping {
+    /// The labels, like `["route"]`: 1 to 3.
+    #[schemars(length(min = 1, max = 3), inner(length(max = 64)), extend("x-kubernetes-list-type" = "set"))]
+    #[x_kube(validation = Rule::new("self.all(l, l.matches('^[a-zA-Z_][a-zA-Z0-9_]*$') && !l.startsWith('__') && !(l in ['alertname', 'alertstate', 'composite', 'group', 'le', 'long_window', 'namespace', 'objective', 'period', 'profile', 'severity', 'short_window', 'target', 'tier', 'window']))").message("by has names of Prometheus labels, and none that the rules need for themselves, such as namespace, profile, objective, severity, tier, group and le"))]
+    pub by: Vec<String>,
+
+    /// Most groups that are followed at a time, from 1 to 100; those beyond it are counted, and an alert says so. Default: 20.
+    #[serde(default = "default_group_limit")]
+    #[schemars(range(min = 1, max = 100))]
+    pub limit: i32,
 }
 
 /// How events are counted: exactly one of the fields.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("[has(self.ratio), has(self.latency), has(self.raw), has(self.probe), has(self.throughput), has(self.saturation)].filter(named, named).size() == 1").message("an indicator is exactly one of ratio, latency, raw, probe, throughput and saturation"))]
+#[x_kube(validation = Rule::new("[has(self.ratio), has(self.latency), has(self.raw), has(self.probe), has(self.throughput), has(self.saturation), has(self.composite)].filter(named, named).size() == 1").message("an indicator is exactly one of ratio, latency, raw, probe, throughput, saturation and composite"))]
 pub struct Indicator {
     /// Two counters: bad (or good) events, and all events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -60,6 +138,55 @@ pub struct Indicator {
     /// Something that must not be too full: a minute in which it is, is bad.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saturation: Option<Saturation>,
+
+    /// Other objectives, of this profile and of others in the same namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub composite: Option<Composite>,
+}
+
+/// An objective made of others. At any five minutes the share of bad events is that of the weakest of them, or their weighted
+/// mean. As soon as one of them is not measured, the whole is unknown.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Composite {
+    /// `Weakest`: as bad as the weakest part, for a chain of services that a request needs all of. `Weighted`: the weighted
+    /// mean of the parts.
+    pub mode: CompositeMode,
+
+    /// The parts: 2 to 10 objectives that are no composites themselves.
+    #[schemars(length(min = 2, max = 10))]
+    pub objectives: Vec<CompositePart>,
+}
+
+/// How the parts of a composite make the whole.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CompositeMode {
+    /// As bad as the weakest part.
+    Weakest,
+    /// The weighted mean of the parts.
+    Weighted,
+}
+
+/// One part of a composite.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct CompositePart {
+    /// Profile of the objective, in the same namespace. Default: this profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 52))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')").message("profile is the name of a PerformanceProfile"))]
+    pub profile: Option<String>,
+
+    /// Name of the objective.
+    #[schemars(length(min = 1, max = 40))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')").message("objective is the name of an objective"))]
+    pub objective: String,
+
+    /// Weight against the other parts, a decimal string above zero, like `"2"`. Default: `"1"`. Of no effect with `Weakest`.
+    #[serde(default = "default_weight")]
+    #[schemars(length(min = 1, max = 20))]
+    #[x_kube(validation = Rule::new("self.matches('^[0-9]{1,12}([.][0-9]{1,6})?$') && !self.matches('^[0.]*$')").message("weight is a number above zero as a string, like \"2\" or \"0.5\""))]
+    pub weight: String,
 }
 
 /// Bad or good events of all events. Each is a PromQL selector of counters: a metric name with label matchers, without
@@ -184,4 +311,16 @@ pub struct Latency {
 
 const fn default_window() -> Duration {
     Duration::from_secs(30 * 86_400)
+}
+
+const fn default_group_limit() -> i32 {
+    20
+}
+
+fn default_weight() -> String {
+    "1".to_owned()
+}
+
+pub(super) fn utc() -> String {
+    "UTC".to_owned()
 }

@@ -3,7 +3,7 @@
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::{Alerting, Autoscaling, Disruption, Objective, PerformanceProfileStatus, RuleObject};
+use super::{Alerting, Autoscaling, Disruption, Maintenance, Objective, PerformanceProfileStatus, RuleObject};
 
 /// What a workload promises and how it may scale. A profile with nothing but a `targetRef` is a sound one: every other
 /// field has a default.
@@ -48,6 +48,11 @@ pub struct PerformanceProfileSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub objectives: Vec<Objective>,
+
+    /// Announced maintenance, which counts for nothing and in which alerts are quiet: at most 20 windows. Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub maintenance: Vec<Maintenance>,
 
     /// What alerts carry. Default: severity `critical` for pages and `warning` for tickets.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,7 @@
 //! `status`: what the operator sees, did, and why.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -32,6 +34,10 @@ pub struct PerformanceProfileStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub objectives: Vec<ObjectiveStatus>,
 
+    /// Announced maintenance, now and next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maintenance: Option<MaintenanceStatus>,
+
     /// The workload's size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scaling: Option<ScalingStatus>,
@@ -51,6 +57,9 @@ pub struct PerformanceProfileStatus {
 pub struct WorstStatus {
     /// Name of the objective.
     pub objective: String,
+    /// Values of the labels that it is grouped by, of its worst group.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub group: BTreeMap<String, String>,
     /// Error budget that is left, per cent of the whole; negative when overspent.
     pub budget_remaining: String,
 }
@@ -72,11 +81,23 @@ pub struct ObjectiveStatus {
     /// Burn rates by window: 1 spends the budget in exactly the objective's window.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub burn: Vec<BurnStatus>,
-    /// Verdict.
+    /// Verdict. A grouped objective stands as its worst group.
     pub state: ObjectiveState,
     /// How much history the numbers rest on, as `19d of 30d`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coverage: Option<String>,
+    /// The numbers over each additional window.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<WindowStatus>,
+    /// The worst five groups of a grouped objective.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupStatus>,
+    /// How many groups are followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups_followed: Option<i64>,
+    /// How many groups are not followed, because there are more than the limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups_left_out: Option<i64>,
     /// When the numbers were measured; it moves only when they do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measured_at: Option<Time>,
@@ -95,6 +116,65 @@ pub struct BudgetStatus {
     /// When the budget will be spent at the present burn, as `11d4h`; absent while it does not shrink.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exhausted_in: Option<String>,
+}
+
+/// One objective over an additional window.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct WindowStatus {
+    /// Length of the window.
+    pub window: String,
+    /// Share of good events over it, per cent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub indicator: Option<String>,
+    /// Error budget that is left, per cent of the whole; negative when overspent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget_remaining: Option<String>,
+    /// Verdict by this budget alone.
+    pub state: ObjectiveState,
+    /// How much history the numbers rest on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<String>,
+}
+
+/// One group of a grouped objective.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct GroupStatus {
+    /// Values of the labels that the objective is grouped by.
+    pub labels: BTreeMap<String, String>,
+    /// Share of good events over the window, per cent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub indicator: Option<String>,
+    /// Error budget that is left, per cent of the group's; negative when overspent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget_remaining: Option<String>,
+    /// Verdict.
+    pub state: ObjectiveState,
+}
+
+/// Announced maintenance.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct MaintenanceStatus {
+    /// Maintenance that goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current: Option<UpcomingMaintenance>,
+    /// The next one within the coming week.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<UpcomingMaintenance>,
+}
+
+/// One stretch of maintenance.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct UpcomingMaintenance {
+    /// Name of the window.
+    pub name: String,
+    /// When it begins.
+    pub start: Time,
+    /// When it is over.
+    pub end: Time,
 }
 
 /// The burn rate over one window.

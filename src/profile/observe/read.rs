@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use k8s_openapi::{
     api::{autoscaling::v2::HorizontalPodAutoscaler, core::v1::ConfigMap, policy::v1::PodDisruptionBudget},
     apimachinery::pkg::apis::meta::v1::LabelSelector,
+    jiff::Timestamp,
 };
 use kube::{
     Api, Client, Resource, ResourceExt,
@@ -63,7 +64,12 @@ pub struct Reader<'a> {
 
 impl Reader<'_> {
     /// Everything, as it is now.
-    pub async fn observe(&self, profile: &PerformanceProfile, prometheus_rule_api: bool) -> Result<Observed, Error> {
+    pub async fn observe(
+        &self,
+        profile: &PerformanceProfile,
+        prometheus_rule_api: bool,
+        now: Timestamp,
+    ) -> Result<Observed, Error> {
         self.stores.listed().await?;
         let namespace = profile.namespace().unwrap_or_default();
         let name = profile.name_any();
@@ -85,7 +91,7 @@ impl Reader<'_> {
             rule: rule?,
             rule_file: rule_file?,
         };
-        Ok(Observed { target, rivals, live, prometheus_rule_api })
+        Ok(Observed { now, target, rivals, live, prometheus_rule_api })
     }
 
     async fn child<K>(&self, namespace: &str, name: &str) -> Result<Option<K>, Error>

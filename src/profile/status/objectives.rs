@@ -1,16 +1,25 @@
 //! What the status says of the objectives.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{Facts, Truth, Verdict};
 use crate::{
     api::{
         conditions, reasons,
-        v1alpha1::{BudgetStatus, BurnStatus, ObjectiveState, ObjectiveStatus, PerformanceProfileStatus, WorstStatus},
+        v1alpha1::{
+            BudgetStatus, BurnStatus, GroupStatus, ObjectiveState, ObjectiveStatus, PerformanceProfileStatus,
+            WindowStatus, WorstStatus,
+        },
     },
     profile::evaluation::{Evaluation, Freshness, Measured, RulesLoaded},
     prometheus::shown_burn,
-    slo::number::{human_count, percent},
+    slo::{
+        self,
+        evaluate::{Group, Report, Shown},
+        number::{human_count, percent},
+    },
 };
 
 /// Every objective in the order of the spec. Where nothing is measured, the last numbers stay, with the state `Unknown`.
@@ -27,16 +36,16 @@ pub fn objectives(facts: &Facts<'_>, old: &PerformanceProfileStatus) -> Vec<Obje
             let target = objective.target.to_string();
             match measured.iter().find(|each| each.name == objective.name) {
                 Some(Measured { report, freshness: Freshness::Fresh(taken), .. })
-                    if report.budget_remaining.is_some() =>
+                    if report.window.budget_remaining.is_some() =>
                 {
                     let now = ObjectiveStatus {
                         name: objective.name.clone(),
                         target,
-                        indicator: report.indicator.map(percent),
+                        indicator: report.window.indicator.map(percent),
                         budget: Some(BudgetStatus {
-                            remaining: report.budget_remaining.map(percent).unwrap_or_default(),
-                            consumed_events: report.bad_events.map(human_count).unwrap_or_default(),
-                            total_events: report.total_events.map(human_count).unwrap_or_default(),
+                            remaining: report.window.budget_remaining.map(percent).unwrap_or_default(),
+                            consumed_events: report.window.bad_events.map(human_count).unwrap_or_default(),
+                            total_events: report.window.total_events.map(human_count).unwrap_or_default(),
                             exhausted_in: report.exhausted_in.map(|time| time.to_string()),
                         }),
                         burn: report
@@ -45,7 +54,11 @@ pub fn objectives(facts: &Facts<'_>, old: &PerformanceProfileStatus) -> Vec<Obje
                             .map(|(window, rate)| BurnStatus { window: window.to_string(), rate: shown_burn(*rate) })
                             .collect(),
                         state: report.state,
-                        coverage: Some(report.covered.clone()),
+                        coverage: Some(report.window.covered.clone()),
+                        windows: report.further.iter().map(window).collect(),
+                        groups: report.groups.iter().take(GROUPS_SHOWN).map(group).collect(),
+                        groups_followed: (!report.groups.is_empty()).then(|| count(report.groups.len())),
+                        groups_left_out: report.groups_left_out.map(whole).filter(|left_out| *left_out > 0),
                         measured_at: Some(Time(*taken)),
                     };
                     with_old_time(now, before)
@@ -54,6 +67,37 @@ pub fn objectives(facts: &Facts<'_>, old: &PerformanceProfileStatus) -> Vec<Obje
             }
         })
         .collect()
+}
+
+/// Groups that a status shows: the worst. All of them are in Prometheus.
+const GROUPS_SHOWN: usize = 5;
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a count of series")]
+fn whole(number: f64) -> i64 {
+    number.round() as i64
+}
+
+fn window((window, shown, state): &(slo::Window, Shown, ObjectiveState)) -> WindowStatus {
+    WindowStatus {
+        window: window.to_string(),
+        indicator: shown.indicator.map(percent),
+        budget_remaining: shown.budget_remaining.map(percent),
+        state: *state,
+        coverage: Some(shown.covered.clone()),
+    }
+}
+
+fn group((labels, report): &(Group, Report)) -> GroupStatus {
+    GroupStatus {
+        labels: labels.clone(),
+        indicator: report.window.indicator.map(percent),
+        budget_remaining: report.window.budget_remaining.map(percent),
+        state: report.state,
+    }
 }
 
 /// The time moves only when something else does: it alone is no reason to write.
@@ -75,6 +119,10 @@ fn kept(name: &str, before: Option<&ObjectiveStatus>) -> ObjectiveStatus {
         burn: Vec::new(),
         state: ObjectiveState::Unknown,
         coverage: None,
+        windows: Vec::new(),
+        groups: Vec::new(),
+        groups_followed: None,
+        groups_left_out: None,
         measured_at: None,
     })
 }
@@ -96,12 +144,21 @@ const fn within_budget(state: ObjectiveState) -> bool {
 pub fn worst(objectives: &[ObjectiveStatus]) -> Option<WorstStatus> {
     objectives
         .iter()
-        .filter_map(|objective| {
-            let remaining = &objective.budget.as_ref()?.remaining;
-            Some((remaining.parse::<f64>().ok()?, objective.name.clone(), remaining.clone()))
+        .flat_map(|objective| {
+            let whole = objective.budget.as_ref().map(|budget| (BTreeMap::new(), budget.remaining.clone()));
+            let groups = objective
+                .groups
+                .iter()
+                .filter_map(|group| Some((group.labels.clone(), group.budget_remaining.clone()?)));
+            whole.into_iter().chain(groups).map(|(group, budget_remaining)| WorstStatus {
+                objective: objective.name.clone(),
+                group,
+                budget_remaining,
+            })
         })
-        .min_by(|one, other| one.0.total_cmp(&other.0))
-        .map(|(_, objective, budget_remaining)| WorstStatus { objective, budget_remaining })
+        .filter_map(|worst| Some((worst.budget_remaining.parse::<f64>().ok()?, worst)))
+        .min_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, worst)| worst)
 }
 
 /// The conditions that speak of objectives; none where there are no objectives.

@@ -3,7 +3,7 @@
 use std::{fmt::Display, str::FromStr};
 
 use crate::{
-    api::v1alpha1::{self, HistogramFormat},
+    api::v1alpha1::{self, CompositeMode, HistogramFormat},
     slo,
 };
 
@@ -11,8 +11,20 @@ use crate::{
 pub type Wrong = Vec<(&'static str, String)>;
 
 /// The indicator, unless something is wrong with it.
-pub fn indicator(wire: &v1alpha1::Indicator, wrong: &mut Wrong) -> Option<slo::Indicator> {
-    let v1alpha1::Indicator { ratio, latency, raw, probe, throughput, saturation } = wire;
+pub fn indicator(identity: &slo::Identity, wire: &v1alpha1::Indicator, wrong: &mut Wrong) -> Option<slo::Indicator> {
+    let v1alpha1::Indicator { ratio, latency, raw, probe, throughput, saturation, composite } = wire;
+    if let Some(composite) = composite
+        && [
+            ratio.is_some(),
+            latency.is_some(),
+            raw.is_some(),
+            probe.is_some(),
+            throughput.is_some(),
+            saturation.is_some(),
+        ] == [false; 6]
+    {
+        return composite_indicator(identity, composite, wrong);
+    }
     match (ratio, latency, raw, probe, throughput, saturation) {
         (Some(ratio), None, None, None, None, None) => ratio_indicator(ratio, wrong),
         (None, Some(latency), None, None, None, None) => latency_indicator(latency, wrong),
@@ -31,7 +43,8 @@ pub fn indicator(wire: &v1alpha1::Indicator, wrong: &mut Wrong) -> Option<slo::I
             Some(slo::Indicator::Saturation { query: query?, maximum: maximum? })
         }
         _ => {
-            let kinds = "an indicator is exactly one of ratio, latency, raw, probe, throughput and saturation";
+            let kinds =
+                "an indicator is exactly one of ratio, latency, raw, probe, throughput, saturation and composite";
             wrong.push(("/indicator", kinds.to_owned()));
             None
         }
@@ -40,6 +53,35 @@ pub fn indicator(wire: &v1alpha1::Indicator, wrong: &mut Wrong) -> Option<slo::I
 
 fn parsed<T: FromStr<Err: Display>>(text: &str, path: &'static str, wrong: &mut Wrong) -> Option<T> {
     text.parse().map_err(|error: T::Err| wrong.push((path, error.to_string()))).ok()
+}
+
+fn composite_indicator(
+    identity: &slo::Identity,
+    composite: &v1alpha1::Composite,
+    wrong: &mut Wrong,
+) -> Option<slo::Indicator> {
+    let mut parts: Vec<slo::Part> = Vec::new();
+    for part in &composite.objectives {
+        let path = "/indicator/composite/objectives";
+        let named = slo::Identity {
+            namespace: identity.namespace.clone(),
+            profile: part.profile.clone().unwrap_or_else(|| identity.profile.clone()),
+            objective: part.objective.clone(),
+        };
+        let shown = format!("{}/{}", named.profile, named.objective);
+        if named == *identity {
+            wrong.push((path, format!("{shown} is this objective: it cannot be a part of itself")));
+        } else if parts.iter().any(|earlier| earlier.identity == named) {
+            wrong.push((path, format!("{shown} is named twice: give it a higher weight instead")));
+        } else if let Some(weight) = parsed(&part.weight, path, wrong) {
+            parts.push(slo::Part { identity: named, weight });
+        }
+    }
+    let mode = match composite.mode {
+        CompositeMode::Weakest => slo::Mode::Weakest,
+        CompositeMode::Weighted => slo::Mode::Weighted,
+    };
+    (parts.len() == composite.objectives.len()).then_some(slo::Indicator::Composite(slo::Composite { mode, parts }))
 }
 
 fn throughput_indicator(throughput: &v1alpha1::Throughput, wrong: &mut Wrong) -> Option<slo::Indicator> {

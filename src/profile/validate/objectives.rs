@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::{
     Part, RulesPlan, indicators,
     metrics::{CPU_UTILIZATION, MEMORY_UTILIZATION, held_utilization},
+    schedule,
 };
 use crate::{
     api::{
         labels, reasons,
-        v1alpha1::{self, Autoscaling, Management, PerformanceProfile},
+        v1alpha1::{self, Autoscaling, BurnThreshold, Management, PerformanceProfile},
     },
     profile::{
         children::Why,
@@ -31,7 +33,9 @@ pub fn rules(
     settings: &Settings,
     findings: &mut Vec<Finding>,
 ) -> (Vec<slo::Objective>, Part<RulesPlan>) {
-    let (sound, found) = objectives(profile, &settings.slo);
+    let (stretches, wrong) = schedule::maintenance(profile, observed.now);
+    let (sound, mut found) = objectives(profile, &settings.slo, observed.now);
+    found.extend(wrong);
     let first_error = found.iter().find(|finding| finding.level == Level::Error).map(ToString::to_string);
     findings.extend(found);
     if profile.spec.objectives.is_empty() {
@@ -59,7 +63,8 @@ pub fn rules(
             slo::WorkloadIdentity { namespace: profile.namespace().unwrap_or_default(), profile: profile.name_any() };
         let cpu = held_utilization(autoscaling.cpu.as_ref(), CPU_UTILIZATION);
         let memory = held_utilization(autoscaling.memory.as_ref(), MEMORY_UTILIZATION);
-        groups.push(slo::workload_group(&workload, percent(cpu), percent(memory), &alerting));
+        let spans = schedule::spans(&stretches);
+        groups.push(slo::workload_group(&workload, percent(cpu), percent(memory), &alerting, &spans));
     }
     let labels = rule_labels(profile, settings);
     (sound, Part::Wanted(RulesPlan { groups, labels, prometheus_rule_api: observed.prometheus_rule_api }))
@@ -102,11 +107,21 @@ pub fn alerting(profile: &PerformanceProfile) -> slo::Alerting {
         ticket_severity: severity(alerting.ticket, "warning"),
         min_failures: u32::try_from(alerting.min_failures).unwrap_or(1),
         runbook_url: alerting.runbook_url,
+        threshold: match alerting.burn_threshold {
+            BurnThreshold::Rate => slo::Threshold::Rate,
+            BurnThreshold::Budget => slo::Threshold::Budget,
+        },
     }
 }
 
 /// Every objective that is sound, and what is wrong with the others.
-pub fn objectives(profile: &PerformanceProfile, options: &slo::Options) -> (Vec<slo::Objective>, Vec<Finding>) {
+pub fn objectives(
+    profile: &PerformanceProfile,
+    options: &slo::Options,
+    now: Timestamp,
+) -> (Vec<slo::Objective>, Vec<Finding>) {
+    let (stretches, _) = schedule::maintenance(profile, now);
+    let maintenance = schedule::spans(&stretches);
     let mut sound = Vec::new();
     let mut findings = Vec::new();
     for (index, wire) in profile.spec.objectives.iter().enumerate() {
@@ -116,8 +131,9 @@ pub fn objectives(profile: &PerformanceProfile, options: &slo::Options) -> (Vec<
             findings.push(Finding::new(Level::Error, at("/name"), message));
             continue;
         }
-        match objective(profile, wire) {
-            Ok(objective) => {
+        match objective(profile, wire, now) {
+            Ok(mut objective) => {
+                objective.maintenance.clone_from(&maintenance);
                 let tiers = slo::tiers(objective.window, objective.target, options);
                 findings.extend(tiers.findings().map(|why| Finding::new(Level::Warning, at("/window"), why)));
                 sound.push(objective);
@@ -134,21 +150,61 @@ pub fn objectives(profile: &PerformanceProfile, options: &slo::Options) -> (Vec<
 pub fn objective(
     profile: &PerformanceProfile,
     wire: &v1alpha1::Objective,
+    now: Timestamp,
 ) -> Result<slo::Objective, Vec<(&'static str, String)>> {
     let mut wrong = Vec::new();
-    let window = slo::Window::try_from(wire.window).map_err(|error| wrong.push(("/window", error.to_string()))).ok();
-    let indicator = indicators::indicator(&wire.indicator, &mut wrong);
+    let identity = slo::Identity {
+        namespace: profile.namespace().unwrap_or_default(),
+        profile: profile.name_any(),
+        objective: wire.name.clone(),
+    };
+    let calendar = wire.calendar.as_ref().and_then(|calendar| {
+        schedule::periods(calendar, now).map_err(|error| wrong.push(("/calendar/timeZone", error.to_string()))).ok()
+    });
+    let (calendar, length) = calendar.map_or((None, wire.window), |(periods, length)| (Some(periods), length));
+    let window = slo::Window::try_from(length).map_err(|error| wrong.push(("/window", error.to_string()))).ok();
+    let further_windows = further_windows(wire, window.filter(|_| calendar.is_none()), &mut wrong);
+    let grouping = wire.grouping.as_ref().and_then(|grouping| {
+        slo::Grouping::new(grouping.by.clone(), u32::try_from(grouping.limit).unwrap_or_default())
+            .map_err(|error| wrong.push(("/grouping", error.to_string())))
+            .ok()
+    });
+    let indicator = indicators::indicator(&identity, &wire.indicator, &mut wrong);
+    if wire.grouping.is_some()
+        && indicator.as_ref().is_some_and(|indicator| {
+            use slo::Indicator::{Composite, Saturation, Throughput};
+            matches!(indicator, Throughput { .. } | Saturation { .. } | Composite(_))
+        })
+    {
+        let why = "grouping goes with ratio, latency, raw and probe: the others have one number for all";
+        wrong.push(("/grouping", why.to_owned()));
+    }
     match (window, indicator) {
         (Some(window), Some(indicator)) if wrong.is_empty() => Ok(slo::Objective {
-            identity: slo::Identity {
-                namespace: profile.namespace().unwrap_or_default(),
-                profile: profile.name_any(),
-                objective: wire.name.clone(),
-            },
-            target: wire.target,
-            window,
-            indicator,
+            calendar,
+            further_windows,
+            grouping,
+            ..slo::Objective::new(identity, wire.target, window, indicator)
         }),
         _ => Err(wrong),
     }
+}
+
+/// The additional windows, each another one than the objective's own.
+fn further_windows(
+    wire: &v1alpha1::Objective,
+    own: Option<slo::Window>,
+    wrong: &mut Vec<(&'static str, String)>,
+) -> Vec<slo::Window> {
+    let mut windows = Vec::new();
+    for window in &wire.additional_windows {
+        match slo::Window::try_from(*window) {
+            Ok(window) if own == Some(window) || windows.contains(&window) => {
+                wrong.push(("/additionalWindows", format!("the window {window} is there twice")));
+            }
+            Ok(window) => windows.push(window),
+            Err(error) => wrong.push(("/additionalWindows", error.to_string())),
+        }
+    }
+    windows
 }

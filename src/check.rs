@@ -2,7 +2,6 @@
 
 use std::{fmt, path::PathBuf};
 
-use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
 mod schema;
@@ -97,8 +96,13 @@ pub fn decode(manifest: &Manifest) -> Result<PerformanceProfile, serde_json::Err
 pub fn assumed(profile: &PerformanceProfile, manifests: &[Manifest], settings: &Settings) -> Observed {
     let namespace = profile.metadata.namespace.as_deref().unwrap_or_default();
     let (target, _) = input::target(&profile.spec.target_ref, namespace, manifests);
-    let now = settings.at.unwrap_or_else(Timestamp::now);
-    Observed { now, target, rivals: Rivals::default(), live: Children::default(), prometheus_rule_api: true }
+    Observed {
+        now: settings.at,
+        target,
+        rivals: Rivals::default(),
+        live: Children::default(),
+        prometheus_rule_api: true,
+    }
 }
 
 /// Two profiles of one name, or for one target.

@@ -138,7 +138,7 @@ impl RuleArgs {
         Settings {
             rule_labels: self.rule_labels.iter().cloned().collect(),
             slo: slo::Options { evaluation_interval: self.evaluation_interval, scrape_interval: self.scrape_interval },
-            at: None,
+            at: Timestamp::now(),
         }
     }
 }

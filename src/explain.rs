@@ -115,10 +115,10 @@ fn counted(indicator: &Indicator, text: &mut String) {
             line("all events", "those of its parts together".to_owned());
             match composite.mode {
                 slo::Mode::Weakest => {
-                    line("bad events", "at any five minutes, the share of the weakest part".to_owned())
+                    line("bad events", "at any five minutes, the share of the weakest part".to_owned());
                 }
                 slo::Mode::Weighted => {
-                    line("bad events", "at any five minutes, the weighted mean of the parts' shares".to_owned())
+                    line("bad events", "at any five minutes, the weighted mean of the parts' shares".to_owned());
                 }
             }
             for (identity, weight) in parts() {
@@ -197,6 +197,12 @@ fn tiers(subject: &Subject<'_>, text: &mut String) {
         "  Time to detection: (1 - target) / error ratio x long window x factor (The Site Reliability Workbook, chapter 5), with\n  \
          even traffic and a budget that was not burning before; up to one scrape and one evaluation come on top.\n",
     );
+    if subject.alerting.threshold == slo::Threshold::Budget {
+        text.push_str(
+            "  Threshold: the number of bad events in both windows against the budget of the whole window (burnThreshold: Budget),\n  \
+             so that a failure weighs the same at any time of day.\n",
+        );
+    }
     let least = subject.alerting.min_failures;
     if least > 0 {
         let _ = writeln!(

@@ -3,10 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use jiff::Timestamp;
 use plimsoll::{
     api::crd,
     ask, check,
-    cli::{CheckArgs, Cli, Command, ExplainArgs, ExportArgs, ImportArgs, RenderArgs, RunArgs},
+    cli::{CheckArgs, Cli, Command, ExplainArgs, ExportArgs, ImportArgs, RenderArgs, RuleArgs, RunArgs},
     explain, export, import, input,
     load::{self, LoadError},
     profile::{Level, Settings},
@@ -54,8 +55,13 @@ fn run_operator(args: RunArgs) -> Outcome {
     runtime.block_on(run::run(args, log_level)).map_err(|error| failed(&error))
 }
 
+fn settings_at(rules: &RuleArgs, at: Option<Timestamp>) -> Settings {
+    let now = rules.settings();
+    Settings { at: at.unwrap_or(now.at), ..now }
+}
+
 fn render_files(args: &RenderArgs) -> Outcome {
-    match render::render(&args.files, args.rule_file, &Settings { at: args.at, ..args.rules.settings() }) {
+    match render::render(&args.files, args.rule_file, &settings_at(&args.rules, args.at)) {
         Ok(rendered) => {
             for note in &rendered.notes {
                 eprintln!("{note}");
@@ -98,7 +104,7 @@ fn unloadable(command: &str, error: &LoadError) -> (u8, String) {
 }
 
 fn explain_files(args: &ExplainArgs) -> Outcome {
-    let settings = Settings { at: args.at, ..args.rules.settings() };
+    let settings = settings_at(&args.rules, args.at);
     let loaded = load::load(&args.files, args.objective.as_deref(), &settings);
     let loaded = loaded.map_err(|error| unloadable("explain", &error))?;
     let mut texts = Vec::new();
@@ -141,7 +147,8 @@ fn import_files(args: &ImportArgs) -> Outcome {
 }
 
 fn export_files(args: &ExportArgs) -> Outcome {
-    let loaded = load::load(&args.files, None, &Settings::default()).map_err(|error| unloadable("export", &error))?;
+    let loaded = load::load(&args.files, None, &Settings { at: Timestamp::now(), ..Settings::default() })
+        .map_err(|error| unloadable("export", &error))?;
     let export::Exported { documents, notes, missing } = match args.to {
         export::Format::Openslo => export::openslo(&loaded),
     };

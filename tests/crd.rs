@@ -54,7 +54,10 @@ impl Case {
 
     /// What `plimsoll check` says, by level.
     fn check(&self) -> (Vec<String>, Vec<String>) {
-        let checked = check_manifests(&[self.manifest()], &Settings::default());
+        let checked = check_manifests(
+            &[self.manifest()],
+            &Settings { at: "2026-11-24T12:00:00Z".parse().unwrap(), ..Settings::default() },
+        );
         assert_eq!(checked.profiles, 1, "{}", self.place());
         let (errors, warnings): (Vec<_>, Vec<_>) = checked
             .findings

@@ -13,6 +13,7 @@ pub struct Settings {
     pub rule_labels: BTreeMap<String, String>,
     /// Evaluation and scrape intervals.
     pub slo: slo::Options,
-    /// The time for which profiles in files are read: calendar and maintenance windows depend on it. Nothing: now.
-    pub at: Option<Timestamp>,
+    /// The time for which profiles in files are read: calendar and maintenance windows depend on it. The
+    /// operator does not use it: it takes the time of each look.
+    pub at: Timestamp,
 }

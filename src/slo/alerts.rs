@@ -204,7 +204,7 @@ impl Context<'_> {
     }
 
     /// A piece of a template: what a query yields through `format`, or `otherwise`.
-    fn shown(&self, query: &str, format: &str, otherwise: &str) -> String {
+    fn shown(query: &str, format: &str, otherwise: &str) -> String {
         format!("{{{{ with {query} }}}}{{{{ . | first | value{format} }}}}{{{{ else }}}}{otherwise}{{{{ end }}}}")
     }
 
@@ -229,7 +229,7 @@ impl Context<'_> {
     /// A sentence on what is left of the budget, as a template.
     fn budget_left(&self) -> String {
         let left = self.query(&self.select("plimsoll:budget_remaining:ratio"), 1);
-        format!("Budget left: {}.", self.shown(&left, " | humanizePercentage", "unknown"))
+        format!("Budget left: {}.", Self::shown(&left, " | humanizePercentage", "unknown"))
     }
 
     /// One tier: the budget burns fast in the long window and in the short one.
@@ -357,7 +357,7 @@ impl Context<'_> {
             "There is little traffic: a target of {} % over {} allows {} bad events in all. {}",
             self.objective.target,
             self.lasts(),
-            self.shown(&self.query(&self.select("plimsoll:budget:events"), 1), " | humanize", "few"),
+            Self::shown(&self.query(&self.select("plimsoll:budget:events"), 1), " | humanize", "few"),
             self.budget_left()
         );
         draft

@@ -92,16 +92,16 @@ impl Grouping {
         format!("({all}) and on ({labels}) ({known}) or topk({room}, ({all}) unless on ({labels}) ({known}))")
     }
 
-    /// How many groups there are that are not followed.
-    pub(super) fn left_out(&self, all: &str, series: &Series, base: &str) -> String {
-        format!("clamp_min(count({all}) - count({}), 0)", series.select(base))
-    }
-
     /// A label of alerts that tells the groups apart, as a Go template.
     pub(super) fn template(&self) -> String {
         let each: Vec<String> = self.by.iter().map(|label| format!("{{{{ $labels.{label} }}}}")).collect();
         each.join(",")
     }
+}
+
+/// How many of the groups in `all` are not followed.
+pub(super) fn left_out(all: &str, series: &Series, base: &str) -> String {
+    format!("clamp_min(count({all}) - count({}), 0)", series.select(base))
 }
 
 impl fmt::Display for Grouping {
@@ -125,16 +125,16 @@ impl By<'_> {
 
     /// Matchers that pick the group of an alert, for `printf` in a template, each behind a comma.
     pub(super) fn matchers(self) -> String {
-        self.labels().iter().map(|label| format!(",{label}=%q")).collect()
+        self.each(|label| format!(",{label}=%q"))
     }
 
     /// The values for these matchers.
     pub(super) fn arguments(self) -> String {
-        self.labels().iter().map(|label| format!(" $labels.{label}")).collect()
+        self.each(|label| format!(" $labels.{label}"))
     }
 
-    fn labels(&self) -> &[String] {
-        self.0.map_or(&[], Grouping::labels)
+    fn each(self, shown: impl Fn(&String) -> String) -> String {
+        self.0.map_or(&[][..], Grouping::labels).iter().map(shown).collect::<Vec<_>>().concat()
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     Indicator, Objective, Options, Rule, Tier, Window, alerts,
     calendar::Periods,
     composite,
-    grouping::By,
+    grouping::{By, left_out},
     maintenance::{ACTIVE, Mask, active},
     slices,
 };
@@ -143,16 +143,13 @@ pub(super) fn burn_rates(objective: &Objective, tiers: &[Tier], options: &Option
         match raw {
             Some((all, bad)) if window == BASE => {
                 let admitted = objective.grouping.as_ref().map(|grouping| {
-                    (
-                        grouping.admitted(&all, series, &total_name(BASE)),
-                        grouping.left_out(&all, series, &total_name(BASE)),
-                    )
+                    (grouping.admitted(&all, series, &total_name(BASE)), left_out(&all, series, &total_name(BASE)))
                 });
-                let (all, left_out) = admitted.map_or((all, None), |(admitted, left_out)| (admitted, Some(left_out)));
+                let (all, beyond) = admitted.map_or((all, None), |(admitted, beyond)| (admitted, Some(beyond)));
                 recorder.record(total_name(window), mask.base(all, window));
                 recorder.record(bad_name(window), mask.base(bad, window));
-                if let Some(left_out) = left_out {
-                    recorder.record(GROUPS_LEFT_OUT, left_out);
+                if let Some(beyond) = beyond {
+                    recorder.record(GROUPS_LEFT_OUT, beyond);
                 }
             }
             Some((all, bad)) if window <= LONGEST_RAW && !staged_only(&objective.indicator) => {

@@ -47,7 +47,7 @@ pub struct Recurring {
 
     /// Local date and time of the first one, like `2026-01-04T02:00:00`; all others begin at this time of day.
     #[x_kube(validation = Rule::new("self.matches('^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}$')").message("start is a local date and time without a zone, like 2026-01-04T02:00:00"))]
-    #[schemars(length(max = 19))]
+    #[schemars(length(max = 40))]
     pub start: String,
 
     /// IANA time zone of `start`, like `Africa/Johannesburg`. Default: `UTC`.

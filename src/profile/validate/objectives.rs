@@ -135,7 +135,8 @@ pub fn objectives(
             Ok(mut objective) => {
                 objective.maintenance.clone_from(&maintenance);
                 let tiers = slo::tiers(objective.window, objective.target, options);
-                findings.extend(tiers.findings().map(|why| Finding::new(Level::Warning, at("/window"), why)));
+                let place = if objective.calendar.is_some() { "/calendar" } else { "/window" };
+                findings.extend(tiers.findings().map(|why| Finding::new(Level::Warning, at(place), why)));
                 sound.push(objective);
             }
             Err(wrong) => {

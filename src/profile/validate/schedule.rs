@@ -5,12 +5,15 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use crate::{
     api::v1alpha1::{self, CalendarPeriod, PerformanceProfile},
     profile::finding::{Finding, Level},
-    schedule::{self, Calendar, Recurrence},
+    schedule::{self, Calendar, Recurring},
     slo,
 };
 
 /// Days for which the rules know of maintenance: an operator that is away for a week does no harm.
 const HORIZON_DAYS: i64 = 8;
+
+/// The longest stretch: longer work is several; a mistyped year is not one.
+const LONGEST: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// One stretch of maintenance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,12 +43,12 @@ pub fn maintenance(profile: &PerformanceProfile, now: Timestamp) -> (Vec<Stretch
             continue;
         }
         let spans = match (&window.once, &window.recurring) {
-            (Some(once), None) if once.start.0 < once.end.0 => {
+            (Some(once), None) if once.start.0 < once.end.0 && once.end.0.duration_since(once.start.0) <= LONGEST => {
                 let (start, end) = (once.start.0, once.end.0);
                 if start < to && end > from { vec![(start, end)] } else { Vec::new() }
             }
             (Some(_), None) => {
-                wrong("/once", "end is not after start".to_owned());
+                wrong("/once", "end is after start, and at most 7 days after it".to_owned());
                 continue;
             }
             (None, Some(recurring)) => match occurrences(recurring, from, to) {
@@ -71,8 +74,8 @@ fn occurrences(
     from: Timestamp,
     to: Timestamp,
 ) -> Result<Vec<(Timestamp, Timestamp)>, schedule::ScheduleError> {
-    let duration = SignedDuration::from_secs(i64::try_from(recurring.duration.as_secs()).unwrap_or(i64::MAX));
-    Recurrence::new(&recurring.rule, &recurring.start, &recurring.time_zone, duration)?.occurrences(from, to)
+    let v1alpha1::Recurring { rule, start, time_zone, duration } = recurring;
+    Recurring::new(rule, start, time_zone, (*duration).into())?.occurrences(from, to)
 }
 
 /// The stretches as the rules take them: joined where they overlap.
@@ -86,18 +89,18 @@ pub fn periods(
     calendar: &v1alpha1::Calendar,
     now: Timestamp,
 ) -> Result<(slo::Periods, crate::api::Duration), schedule::ScheduleError> {
-    let (kind, period, days) = match calendar.period {
-        CalendarPeriod::Week => ("week", schedule::PeriodKind::Week, 7),
-        CalendarPeriod::Month => ("month", schedule::PeriodKind::Month, 30),
-        CalendarPeriod::Quarter => ("quarter", schedule::PeriodKind::Quarter, 90),
+    let (kind, days) = match calendar.period {
+        CalendarPeriod::Week => (schedule::PeriodKind::Week, 7),
+        CalendarPeriod::Month => (schedule::PeriodKind::Month, 30),
+        CalendarPeriod::Quarter => (schedule::PeriodKind::Quarter, 90),
     };
-    let calendar = Calendar::new(period, &calendar.time_zone)?;
+    let calendar = Calendar::new(kind, &calendar.time_zone)?;
     let slo_period = |period: &schedule::Period| slo::Period {
         name: period.name.clone(),
         span: slo::Span { start: period.start.as_second(), end: period.end.as_second() },
     };
     let current = calendar.period(now);
-    let next = calendar.period(current.end);
-    let periods = slo::Periods { kind, current: slo_period(&current), next: slo_period(&next) };
+    let next = calendar.next(&current);
+    let periods = slo::Periods { kind: kind.as_str(), current: slo_period(&current), next: slo_period(&next) };
     Ok((periods, crate::api::Duration::from_secs(days * 86_400)))
 }

@@ -68,6 +68,7 @@ impl Samples {
 
     /// The same, with the labels only that the objective is grouped by: what reads several Prometheus adds labels of its own.
     /// Of several samples of one name, any.
+    #[must_use]
     pub fn by(&self, labels: &[String]) -> Self {
         let mut all = Self { groups: BTreeMap::new(), ..self.clone() };
         for (group, samples) in &self.groups {
@@ -149,11 +150,10 @@ impl Samples {
     pub(super) fn pooled(&self) -> Self {
         let mut all = Self { groups_left_out: self.groups_left_out, ..Self::default() };
         let groups = || self.groups.values();
-        all.window = pooled(groups().map(|group| &group.window));
+        all.window = pooled(&groups().map(|group| &group.window).collect::<Vec<_>>());
         for window in groups().flat_map(|group| group.further.keys()) {
-            all.further
-                .entry(*window)
-                .or_insert_with(|| pooled(groups().filter_map(|group| group.further.get(window))));
+            let numbers: Vec<&Numbers> = groups().filter_map(|group| group.further.get(window)).collect();
+            all.further.insert(*window, pooled(&numbers));
         }
         for group in groups() {
             for (window, burn) in &group.burn {
@@ -168,8 +168,10 @@ impl Samples {
     }
 }
 
-fn pooled<'a>(numbers: impl Iterator<Item = &'a Numbers> + Clone) -> Numbers {
-    let sum = |of: fn(&Numbers) -> Option<f64>| numbers.clone().filter_map(of).reduce(|one, other| one + other);
+fn pooled(numbers: &[&Numbers]) -> Numbers {
+    let sum = |of: fn(&Numbers) -> Option<f64>| {
+        numbers.iter().filter_map(|numbers| of(numbers)).reduce(|one, other| one + other)
+    };
     let (bad, total, budget) = (sum(|n| n.bad_events), sum(|n| n.total_events), sum(|n| n.budget_events));
     // As in the rules: where there is nothing to divide by, nothing is bad.
     let share = |of: Option<f64>| bad.zip(of).map(|(bad, of)| if of > 0.0 { 1.0 - bad / of } else { 1.0 });
@@ -179,6 +181,6 @@ fn pooled<'a>(numbers: impl Iterator<Item = &'a Numbers> + Clone) -> Numbers {
         budget_events: budget,
         objective: share(total),
         budget_remaining: share(budget),
-        coverage: numbers.clone().filter_map(|n| n.coverage).reduce(f64::max),
+        coverage: numbers.iter().filter_map(|n| n.coverage).reduce(f64::max),
     }
 }

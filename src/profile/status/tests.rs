@@ -264,3 +264,68 @@ fn times_of_conditions_move_only_when_the_value_does() {
     assert_eq!(time("TargetFound"), Time(now()));
     assert_eq!(condition(&second, "Ready").1, reasons::TARGET_NOT_FOUND);
 }
+
+#[test]
+fn groups_and_further_windows_are_shown() {
+    let spec = AVAILABILITY.replace("  target:", "  grouping: {by: [route]}\n  additionalWindows: [7d]\n  target:");
+    let mut given = Given::default();
+    let identity = crate::slo::Identity {
+        namespace: "store".to_owned(),
+        profile: "shop".to_owned(),
+        objective: "availability".to_owned(),
+    };
+    let recorded = given.samples.entry(identity).or_default();
+    recorded.newest = Some(f64::from(NOW));
+    assert!(recorded.samples.take("plimsoll:groups:left_out", 2.0));
+    for (index, remaining) in [0.9, -0.5, 0.1, 0.8, 0.7, 0.6, 0.5].into_iter().enumerate() {
+        let group = std::collections::BTreeMap::from([("route".to_owned(), format!("/{index}"))]);
+        let samples = recorded.samples.of_group(group);
+        for (name, value) in [
+            ("plimsoll:bad:events", (1.0 - remaining) * 1_000.0),
+            ("plimsoll:total:events", 1_000_000.0),
+            ("plimsoll:budget:events", 1_000.0),
+            ("plimsoll:objective:ratio", 1.0 - (1.0 - remaining) / 1_000.0),
+            ("plimsoll:budget_remaining:ratio", remaining),
+            ("plimsoll:budget_remaining:ratio:7d", 0.25),
+            ("plimsoll:bad:events:7d", 750.0),
+            ("plimsoll:budget:events:7d", 1_000.0),
+            ("plimsoll:burn_rate:5m", 0.1),
+        ] {
+            assert!(samples.take(name, value), "{name}");
+        }
+    }
+    let answer = Answer::Given(std::sync::Arc::new(given));
+    let status = status_of(&profile(&spec), &observed(), &all_applied(), answer);
+    let objective = &status.objectives[0];
+    assert_eq!(objective.state, ObjectiveState::Exhausted);
+    assert_eq!(objective.groups.len(), 5);
+    assert_eq!((objective.groups_followed, objective.groups_left_out), (Some(7), Some(2)));
+    assert_eq!(objective.groups[0].labels["route"], "/1");
+    assert_eq!(objective.groups[0].budget_remaining.as_deref(), Some("-50"));
+    // Of 7,000 that may be bad 3,900 were: the whole has more left than its worst group.
+    assert_eq!(objective.budget.as_ref().unwrap().remaining, "44.3");
+    assert_eq!(objective.windows[0].window, "7d");
+    assert_eq!(objective.windows[0].budget_remaining.as_deref(), Some("25"));
+    let worst = status.worst.as_ref().unwrap();
+    assert_eq!((worst.budget_remaining.as_str(), worst.group["route"].as_str()), ("-50", "/1"));
+    assert_eq!(condition(&status, "ObjectivesMet").1, "BudgetExhausted");
+}
+
+#[test]
+fn maintenance_is_shown_while_it_goes_on_and_before() {
+    let start = Timestamp::from_second(i64::from(NOW) - 60).unwrap();
+    let end = Timestamp::from_second(i64::from(NOW) + 60).unwrap();
+    let later = Timestamp::from_second(i64::from(NOW) + 86_400).unwrap();
+    let spec = format!(
+        "{AVAILABILITY}maintenance:\n- name: later\n  once: {{start: \"{later}\", end: \"{}\"}}\n- name: now\n  once: {{start: \"{start}\", end: \"{end}\"}}",
+        Timestamp::from_second(i64::from(NOW) + 90_000).unwrap()
+    );
+    let status = status_of(&profile(&spec), &observed(), &all_applied(), given(0.6, 10, &GROUPS));
+    let maintenance = status.maintenance.as_ref().unwrap();
+    assert_eq!(maintenance.current.as_ref().unwrap().name, "now");
+    assert_eq!(maintenance.current.as_ref().unwrap().end, Time(end));
+    assert_eq!(maintenance.next.as_ref().unwrap().name, "later");
+    assert_eq!(condition(&status, "Ready").0, "True");
+    let without = status_of(&profile(AVAILABILITY), &observed(), &all_applied(), given(0.6, 10, &GROUPS));
+    assert_eq!(without.maintenance, None);
+}

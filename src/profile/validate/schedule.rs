@@ -104,3 +104,87 @@ pub fn periods(
     let periods = slo::Periods { kind: kind.as_str(), current: slo_period(&current), next: slo_period(&next) };
     Ok((periods, crate::api::Duration::from_secs(days * 86_400)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::testing::{AVAILABILITY, profile};
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn found(spec: &str, now: &str) -> (Vec<(String, String, String)>, Vec<String>) {
+        let (stretches, findings) = maintenance(&profile(spec), at(now));
+        let shown = |stretch: Stretch| (stretch.name, stretch.start.to_string(), stretch.end.to_string());
+        (stretches.into_iter().map(shown).collect(), findings.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn the_rules_know_of_yesterday_and_the_next_eight_days_and_change_once_a_day() {
+        let spec = "maintenance:
+- name: nightly
+  recurring: {rule: FREQ=DAILY, start: \"2026-01-01T23:00:00\", timeZone: Africa/Johannesburg, duration: 1h}
+- name: upgrade
+  once: {start: \"2026-12-02T12:00:00Z\", end: \"2026-12-02T13:00:00Z\"}";
+        let (stretches, findings) = found(spec, "2026-11-24T12:00:00Z");
+        assert!(findings.is_empty(), "{findings:?}");
+        assert_eq!(stretches.len(), 9, "{stretches:?}");
+        assert_eq!(stretches[0], ("nightly".into(), "2026-11-23T21:00:00Z".into(), "2026-11-23T22:00:00Z".into()));
+        assert_eq!(found(spec, "2026-11-24T23:59:59Z").0, stretches);
+        let later = found(spec, "2026-11-25T00:00:00Z").0;
+        assert_eq!(later.len(), 10);
+        assert_eq!(later[9].0, "nightly");
+        assert_eq!(later[8].0, "upgrade");
+    }
+
+    #[test]
+    fn what_overlaps_is_one_span() {
+        let spec = "maintenance:
+- name: a
+  once: {start: \"2026-11-24T10:00:00Z\", end: \"2026-11-24T12:00:00Z\"}
+- name: b
+  once: {start: \"2026-11-24T11:00:00Z\", end: \"2026-11-24T13:00:00Z\"}";
+        let (stretches, _) = maintenance(&profile(spec), at("2026-11-24T12:00:00Z"));
+        let (start, end) = (at("2026-11-24T10:00:00Z").as_second(), at("2026-11-24T13:00:00Z").as_second());
+        assert_eq!(spans(&stretches), [slo::Span { start, end }]);
+    }
+
+    #[test]
+    fn a_wrong_window_is_a_finding_and_the_others_stay() {
+        let spec = "maintenance:
+- name: a
+  recurring: {rule: FREQ=HOURLY, start: \"2026-01-01T23:00:00\", timeZone: UTC, duration: 1h}
+- name: b
+  once: {start: \"2026-11-24T11:00:00Z\", end: \"2026-11-24T13:00:00Z\"}
+- name: b
+  once: {start: \"2026-11-25T11:00:00Z\", end: \"2026-11-25T13:00:00Z\"}";
+        let (stretches, findings) = found(spec, "2026-11-24T12:00:00Z");
+        assert_eq!(stretches.len(), 1);
+        assert!(findings[0].contains("spec.maintenance[0].recurring"), "{findings:?}");
+        assert!(findings[1].contains("spec.maintenance[2].name"), "{findings:?}");
+    }
+
+    #[test]
+    fn the_month_of_a_zone_begins_at_its_midnight() {
+        let zone =
+            |time_zone: &str| v1alpha1::Calendar { period: CalendarPeriod::Month, time_zone: time_zone.to_owned() };
+        let (periods, window) = super::periods(&zone("Africa/Johannesburg"), at("2026-11-30T22:30:00Z")).unwrap();
+        assert_eq!((periods.current.name.as_str(), periods.next.name.as_str()), ("2026-12", "2027-01"));
+        assert_eq!(periods.current.span.start, at("2026-11-30T22:00:00Z").as_second());
+        assert_eq!(periods.next.span.start, periods.current.span.end);
+        assert_eq!(window.to_string(), "30d");
+        assert!(super::periods(&zone("Africa/Joburg"), at("2026-11-30T22:30:00Z")).is_err());
+    }
+
+    #[test]
+    fn wrong_maintenance_holds_the_rules_and_nothing_else() {
+        use crate::profile::{settings::Settings, testing::observed, validate::validate};
+        let spec = format!(
+            "{AVAILABILITY}maintenance:\n- name: a\n  recurring: {{rule: FREQ=HOURLY, start: \"2026-01-01T23:00:00\", timeZone: UTC, duration: 1h}}"
+        );
+        let checked = validate(&profile(&spec), &observed(), &Settings::default());
+        assert!(matches!(checked.rules, crate::profile::validate::Part::Held(_)));
+        assert!(matches!(checked.autoscaler, crate::profile::validate::Part::Wanted(_)));
+    }
+}

@@ -1,9 +1,10 @@
 //! `plimsoll export`: profiles as documents of OpenSLO v1. Pure.
 
+use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
-    api::v1alpha1::{self, PerformanceProfile, TargetRef},
+    api::v1alpha1::{self, CalendarPeriod, PerformanceProfile, TargetRef},
     load::Loaded,
     slo::{self, BadEvents, Indicator, indicator},
 };
@@ -53,6 +54,17 @@ pub fn openslo(objectives: &[Loaded]) -> Exported {
         }
         if let Some(ratio) = ratio(&loaded.objective.indicator) {
             documents.push(slo(loaded, name, &ratio));
+            let beside = [
+                (!loaded.wire.additional_windows.is_empty(), "additionalWindows"),
+                (loaded.wire.grouping.is_some(), "grouping"),
+            ];
+            notes.extend(beside.iter().filter(|(there, _)| *there).map(|(_, what)| {
+                format!(
+                    "{}: note: profile {name}, objective {}: {what} has no equivalent and is left out",
+                    loaded.file.display(),
+                    loaded.wire.name
+                )
+            }));
         } else {
             missing += 1;
             notes.push(format!(
@@ -80,7 +92,7 @@ fn without_equivalent(profile: &PerformanceProfile) -> impl Iterator<Item = &'st
 }
 
 fn slo(loaded: &Loaded, profile: &str, ratio: &Value) -> Value {
-    let v1alpha1::Objective { name, description, target, window, .. } = &loaded.wire;
+    let v1alpha1::Objective { name, description, target, .. } = &loaded.wire;
     let TargetRef { api_version, kind, name: workload } = &loaded.profile.spec.target_ref;
     let annotations = json!({
         OBJECTIVE: name,
@@ -92,7 +104,7 @@ fn slo(loaded: &Loaded, profile: &str, ratio: &Value) -> Value {
     let mut spec = json!({
         "service": profile,
         "indicator": {"metadata": {"name": format!("{profile}-{name}")}, "spec": {"ratioMetric": ratio}},
-        "timeWindow": [{"duration": window, "isRolling": true}],
+        "timeWindow": [time_window(loaded)],
         "budgetingMethod": "Occurrences",
         "objectives": [{"targetPercent": per_cent}],
     });
@@ -105,6 +117,26 @@ fn slo(loaded: &Loaded, profile: &str, ratio: &Value) -> Value {
         "metadata": {"name": format!("{profile}-{name}"), "annotations": annotations},
         "spec": spec,
     })
+}
+
+/// A calendar window begins in OpenSLO at a date of its zone: the first of the period that has begun.
+fn time_window(loaded: &Loaded) -> Value {
+    let (Some(calendar), Some(periods)) = (&loaded.wire.calendar, &loaded.objective.calendar) else {
+        return json!({"duration": loaded.wire.window, "isRolling": true});
+    };
+    let duration = match calendar.period {
+        CalendarPeriod::Week => "1w",
+        CalendarPeriod::Month => "1M",
+        CalendarPeriod::Quarter => "1Q",
+    };
+    let start = local(periods.current.span.start, &calendar.time_zone).unwrap_or_default();
+    json!({"duration": duration, "isRolling": false, "calendar": {"startTime": start, "timeZone": calendar.time_zone}})
+}
+
+/// `2026-11-01 00:00:00`, as the clocks of the zone show it.
+fn local(second: i64, zone: &str) -> Option<String> {
+    let zoned = Timestamp::from_second(second).ok()?.in_tz(zone).ok()?;
+    Some(zoned.strftime("%Y-%m-%d %H:%M:%S").to_string())
 }
 
 /// `None`: OpenSLO has no field for it that means the same.

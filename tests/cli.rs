@@ -337,6 +337,34 @@ spec:
 }
 
 #[test]
+fn a_calendar_window_is_one_in_openslo_too() {
+    let profile = r#"apiVersion: plimsoll.dev/v1alpha1
+kind: PerformanceProfile
+metadata: {name: checkout, namespace: shop}
+spec:
+  targetRef: {name: checkout}
+  objectives:
+  - name: availability
+    target: '99.9'
+    calendar: {period: Quarter, timeZone: Africa/Johannesburg}
+    additionalWindows: [7d]
+    indicator: {ratio: {errors: 'e_total', total: 't_total'}}
+"#;
+    let (code, exported, stderr) = ran(&["export", "--to", "openslo", "-"], profile);
+    assert_eq!(code, 0);
+    assert_eq!(
+        stderr,
+        "-: note: profile checkout, objective availability: additionalWindows has no equivalent and is left out\n"
+    );
+    let slo = plimsoll::yaml::documents(&exported).unwrap().remove(1).value;
+    let window = slo.pointer("/spec/timeWindow/0").unwrap();
+    assert_eq!(window["duration"], "1Q");
+    assert_eq!(window["isRolling"], false);
+    assert_eq!(window["calendar"]["timeZone"], "Africa/Johannesburg");
+    assert!(window["calendar"]["startTime"].as_str().unwrap().ends_with("-01 00:00:00"), "{window}");
+}
+
+#[test]
 fn import_says_with_its_exit_code_what_came_of_it() {
     let pyrra = "apiVersion: pyrra.dev/v1alpha1\nkind: ServiceLevelObjective\nmetadata: {name: a}\nspec: {target: '99', window: 4w, indicator: {ratio: {errors: {metric: e_total}, total: {metric: t_total}}}}\n";
     let (code, stdout, stderr) = ran(&["import", "--from", "pyrra", "--target-ref", "StatefulSet/db", "-"], pyrra);

@@ -69,6 +69,33 @@ expect "the autoscaler is the same object" test "$(uid hpa auth)" = "$before"
 kubectl -n demo delete pdb auth >/dev/null
 await 10 "the new leader repairs what is deleted" kubectl -n demo get pdb auth
 
+# Objectives beyond a ratio over 30 days, of the same service and with the same traffic.
+indicator='{"ratio": {"errors": "http_requests_total{job=\"demo/auth\",code=~\"5..\"}", "total": "http_requests_total{job=\"demo/auth\"}"}}'
+kubectl -n demo patch performanceprofiles.plimsoll.dev auth --type json -p "[
+  {\"op\": \"add\", \"path\": \"/spec/objectives/-\", \"value\": {\"name\": \"by-route\", \"target\": \"99\", \"additionalWindows\": [\"1d\"], \"grouping\": {\"by\": [\"route\"]}, \"indicator\": $indicator}},
+  {\"op\": \"add\", \"path\": \"/spec/objectives/-\", \"value\": {\"name\": \"month\", \"target\": \"99\", \"calendar\": {\"period\": \"Month\", \"timeZone\": \"Africa/Johannesburg\"}, \"indicator\": $indicator}},
+  {\"op\": \"add\", \"path\": \"/spec/objectives/-\", \"value\": {\"name\": \"journey\", \"target\": \"95\", \"indicator\": {\"composite\": {\"mode\": \"Weakest\", \"objectives\": [{\"objective\": \"availability\"}, {\"objective\": \"latency\"}]}}}}
+]" >/dev/null
+objective() { jsonpath performanceprofiles.plimsoll.dev auth "{.status.objectives[?(@.name==\"$1\")]$2}"; }
+said() { [[ $(objective "$1" "$2") =~ $3 ]]; }
+query() { curl -sfg --data-urlencode "query=$1" "$LAB_PROMETHEUS_URL/api/v1/query" | jq -r '.data.result[0].value[1]'; }
+await 180 "a route has a budget of its own" said by-route '.groups[0].labels.route' '^/'
+await 30 "and one over a further window" said by-route '.windows[0].budgetRemaining' '[0-9]'
+await 60 "the calendar month has a budget" said month .coverage 'so far$'
+await 60 "a composite has a budget" said journey .budget.remaining '[0-9]'
+expect "the new rules are loaded" condition RulesLoaded True
+
+# Announced maintenance, from now on for as long as it is there.
+now() { date -u -d "$1" +%Y-%m-%dT%H:%M:%SZ; }
+kubectl -n demo patch performanceprofiles.plimsoll.dev auth --type merge -p "{\"spec\": {\"maintenance\": [{\"name\": \"upgrade\", \"once\": {\"start\": \"$(now '-10 seconds')\", \"end\": \"$(now '+1 hour')\"}}]}}" >/dev/null
+in_maintenance() { [ "$(jsonpath performanceprofiles.plimsoll.dev auth '{.status.maintenance.current.name}')" = upgrade ]; }
+await 20 "the maintenance is in the status" in_maintenance
+quiet() { [ "$(query 'plimsoll:total:rate5m{profile="auth",objective="availability"}')" = 0 ]; }
+await 90 "its events count for nothing" quiet
+kubectl -n demo patch performanceprofiles.plimsoll.dev auth --type json -p '[{"op": "remove", "path": "/spec/maintenance"}]' >/dev/null
+counts() { [ "$(query 'plimsoll:total:rate5m{profile="auth",objective="availability"} > bool 0')" = 1 ]; }
+await 90 "events count again" counts
+
 # Prometheus goes: nothing scales, the numbers stay, the state is unknown; then it comes back.
 await 60 "samples arrive" condition MetricsAvailable True
 pods=$(replicas) budget=$(jsonpath performanceprofiles.plimsoll.dev auth '{.status.objectives[0].budget.totalEvents}')

@@ -30,7 +30,7 @@ demo-down: ## End the demo and leave nothing behind
 test: check test-cluster e2e ## Every test: fmt, clippy, unit, golden, docs, charts, promtool, cluster, end to end
 
 .PHONY: check
-check: lab-build fmt clippy test-unit doc drift charts licences ## Everything that needs no running cluster
+check: lab-build fmt clippy test-unit doc drift charts backtest licences ## Everything that needs no running cluster
 
 .PHONY: fmt
 fmt:
@@ -64,6 +64,11 @@ drift: generate ## What is generated is what is committed
 .PHONY: charts
 charts: ## Helm lint, golden renderings and the values schema
 	HELM="$(LAB_BIN)/helm" PLIMSOLL="$(TARGET)/debug/plimsoll" charts/test.sh
+
+.PHONY: backtest
+backtest: ## `plimsoll backtest` over 45 days in a real Prometheus
+	cargo build --locked --bin plimsoll
+	PLIMSOLL="$(TARGET)/debug/plimsoll" tests/backtest.sh
 
 .PHONY: licences
 licences: ## Licences, bans and sources of all dependencies

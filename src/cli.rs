@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use k8s_openapi::jiff::Timestamp;
 
 use crate::{
-    api::{Duration, v1alpha1::TargetRef},
+    api::{Duration, Target, v1alpha1::TargetRef},
     export, import,
     profile::Settings,
     slo,
@@ -39,6 +39,11 @@ pub enum Command {
     Check(CheckArgs),
     /// Explain objectives in words: what is counted, the budget, each alert and when it would fire
     Explain(ExplainArgs),
+    /// Say what the rules of profiles would have done in the past: the budget, and each alert
+    ///
+    /// It reads the services' own series, so a profile need not be installed. Alerts on the workload and on absent metrics are
+    /// not part of it.
+    Backtest(BacktestArgs),
     /// Turn objectives of OpenSLO, Sloth or Pyrra into profiles; what has no equivalent is listed on standard error
     ///
     /// Exit code 0: all imported, perhaps with notes. 1: an objective could not be. 2: a file cannot be read or holds none.
@@ -203,6 +208,53 @@ pub struct ExplainArgs {
     pub rules: RuleArgs,
 }
 
+/// Flags of `plimsoll backtest`.
+#[derive(Debug, Args)]
+pub struct BacktestArgs {
+    /// Files with profiles; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// The objective to look at. Default: all
+    #[arg(long, value_name = "NAME")]
+    pub objective: Option<String>,
+
+    /// How far to look back, from 1h to 90d
+    #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = look_back)]
+    pub since: Duration,
+
+    /// The end, as in 2026-11-24T00:00:00Z. Default: now
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<Timestamp>,
+
+    /// Another target to try, per cent; may be repeated, at most four times
+    #[arg(long = "target", value_name = "PERCENT", value_delimiter = ',')]
+    pub targets: Vec<Target>,
+
+    /// Form of the answer on standard output; html is one page that needs nothing else
+    #[arg(long, value_enum, default_value_t = BacktestOutput::Table)]
+    pub output: BacktestOutput,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment would replace the help of the flags")]
+    pub prometheus: PrometheusArgs,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment would replace the help of the flags")]
+    pub rules: RuleArgs,
+}
+
+/// Forms of an account of the past.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum BacktestOutput {
+    /// A table for people
+    Table,
+    /// JSON for programs
+    Json,
+    /// A page for browsers
+    Html,
+}
+
 /// Flags of `plimsoll import`.
 #[derive(Debug, Args)]
 pub struct ImportArgs {
@@ -229,6 +281,15 @@ pub struct ExportArgs {
     /// The form to write
     #[arg(long, value_name = "FORM", value_enum)]
     pub to: export::Format,
+}
+
+fn look_back(text: &str) -> Result<Duration, String> {
+    let duration: Duration = text.parse().map_err(|error: crate::api::DurationError| error.to_string())?;
+    if duration >= Duration::from_secs(3_600) && duration <= Duration::from_secs(90 * 86_400) {
+        Ok(duration)
+    } else {
+        Err("it must be from 1h to 90d".to_owned())
+    }
 }
 
 fn target_ref(text: &str) -> Result<TargetRef, String> {

@@ -15,6 +15,7 @@
 
 pub mod api;
 pub mod ask;
+pub mod backtest;
 pub mod check;
 #[allow(rustdoc::bare_urls, reason = "as below; rustdoc alone knows this lint")]
 #[expect(clippy::doc_markdown, reason = "its doc comments are the program's help, which is no Markdown")]

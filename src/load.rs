@@ -20,6 +20,7 @@ use crate::{
 const DEFAULT_NAMESPACE: &str = "default";
 
 /// One objective with what belongs to it.
+#[derive(Clone)]
 pub struct Loaded {
     /// The file, as it was named.
     pub file: PathBuf,

@@ -6,8 +6,11 @@ use clap::Parser;
 use jiff::Timestamp;
 use plimsoll::{
     api::crd,
-    ask, check,
-    cli::{CheckArgs, Cli, Command, ExplainArgs, ExportArgs, ImportArgs, RenderArgs, RuleArgs, RunArgs},
+    ask, backtest, check,
+    cli::{
+        BacktestArgs, BacktestOutput, CheckArgs, Cli, Command, ExplainArgs, ExportArgs, ImportArgs, RenderArgs,
+        RuleArgs, RunArgs,
+    },
     explain, export, import, input,
     load::{self, LoadError},
     profile::{Level, Settings},
@@ -26,6 +29,7 @@ fn main() -> ExitCode {
         Command::Render(args) => render_files(&args),
         Command::Check(args) => check_files(&args),
         Command::Explain(args) => explain_files(&args),
+        Command::Backtest(args) => backtest_files(&args),
         Command::Import(args) => import_files(&args),
         Command::Export(args) => export_files(&args),
         Command::Reference => {
@@ -122,6 +126,36 @@ fn explain_files(args: &ExplainArgs) -> Outcome {
         }));
     }
     print(texts.join("\n"));
+    Ok(())
+}
+
+fn backtest_files(args: &BacktestArgs) -> Outcome {
+    let settings = args.rules.settings();
+    let loaded = load::load(&args.files, args.objective.as_deref(), &settings);
+    let loaded = loaded.map_err(|error| unloadable("backtest", &error))?;
+    let unusable = |message: &str| (UNUSABLE, format!("plimsoll backtest: {message}"));
+    let Some(url) = args.prometheus.prometheus_url.clone() else {
+        return Err(unusable("it needs a Prometheus to ask: --prometheus-url URL"));
+    };
+    if args.targets.len() > 4 {
+        return Err(unusable("at most four targets are tried beside the profile's own"));
+    }
+    let bar = indicatif::ProgressBar::new(0).with_message("asking Prometheus");
+    if let Ok(style) = indicatif::ProgressStyle::with_template("{msg} {bar:40} {pos}/{len} {eta}") {
+        bar.set_style(style);
+    }
+    let progress = |done: usize, all: usize| {
+        bar.set_length(u64::try_from(all).unwrap_or_default());
+        bar.set_position(u64::try_from(done).unwrap_or_default());
+    };
+    let accounts = ask::accounts(args, url, &settings, &loaded, &progress);
+    bar.finish_and_clear();
+    let accounts = accounts.map_err(|error| (FAILED, format!("plimsoll backtest: {error}")))?;
+    print(match args.output {
+        BacktestOutput::Table => backtest::table(&accounts),
+        BacktestOutput::Html => backtest::html(&accounts),
+        BacktestOutput::Json => format!("{:#}\n", backtest::json(&accounts)),
+    });
     Ok(())
 }
 

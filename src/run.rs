@@ -167,6 +167,7 @@ fn lead(
                 bearer_token_file: args.prometheus.prometheus_bearer_token_file.clone(),
                 ca_file: args.prometheus.prometheus_ca_file.clone(),
                 headers: args.prometheus.prometheus_header.clone(),
+                timeout: prometheus::ClientOptions::TIMEOUT,
             };
             prometheus::Client::new(options, Arc::clone(metrics))
         }),

@@ -17,6 +17,7 @@ mod maintenance;
 pub mod number;
 mod promql;
 mod record;
+pub mod replay;
 mod rule;
 mod slices;
 mod tiers;

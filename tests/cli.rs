@@ -338,7 +338,7 @@ spec:
 
 #[test]
 fn a_calendar_window_is_one_in_openslo_too() {
-    let profile = r#"apiVersion: plimsoll.dev/v1alpha1
+    let profile = r"apiVersion: plimsoll.dev/v1alpha1
 kind: PerformanceProfile
 metadata: {name: checkout, namespace: shop}
 spec:
@@ -349,7 +349,7 @@ spec:
     calendar: {period: Quarter, timeZone: Africa/Johannesburg}
     additionalWindows: [7d]
     indicator: {ratio: {errors: 'e_total', total: 't_total'}}
-"#;
+";
     let (code, exported, stderr) = ran(&["export", "--to", "openslo", "-"], profile);
     assert_eq!(code, 0);
     assert_eq!(
@@ -382,7 +382,9 @@ fn import_says_with_its_exit_code_what_came_of_it() {
 #[test]
 fn the_help_is_as_documented() {
     let mut text = String::new();
-    for command in [&[][..], &["run"], &["crd"], &["render"], &["check"], &["explain"], &["import"], &["export"]] {
+    for command in
+        [&[][..], &["run"], &["crd"], &["render"], &["check"], &["explain"], &["backtest"], &["import"], &["export"]]
+    {
         let output = common::run(common::plimsoll().env("COLUMNS", "100").args(command).arg("--help"), "");
         let (stdout, stderr) = common::streams(&output);
         assert!(output.status.success() && stderr.is_empty(), "{stderr}");

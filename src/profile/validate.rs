@@ -31,7 +31,7 @@ mod schedule;
 mod tests;
 
 pub use objectives::{alerting, objective, objectives};
-pub use schedule::Stretch;
+pub use schedule::{Stretch, maintenance_between, spans};
 
 /// A profile that has been checked against the cluster.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use prometheus_http_query::{
         self,
         header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
     },
-    response::{Data, InstantVector},
+    response::{Data, InstantVector, RangeVector},
 };
 use serde::Deserialize;
 
@@ -22,8 +22,6 @@ use crate::{
     metrics::Metrics,
 };
 
-/// Longest wait for one answer.
-const TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -38,6 +36,15 @@ pub struct ClientOptions {
     pub ca_file: Option<PathBuf>,
     /// Further headers.
     pub headers: Vec<(String, String)>,
+    /// Longest wait for one answer.
+    pub timeout: Duration,
+}
+
+impl ClientOptions {
+    /// Longest wait of the operator, which asks again anyway.
+    pub const TIMEOUT: Duration = Duration::from_secs(10);
+    /// Longest wait of a person who has asked for a month: the time after which Prometheus itself gives up.
+    pub const LONG_TIMEOUT: Duration = Duration::from_mins(2);
 }
 
 /// Why the queries could not be asked or were not answered.
@@ -103,7 +110,7 @@ impl Client {
     /// One instant query that answers with a vector.
     pub async fn instant(&self, query: &str) -> Result<Vec<InstantVector>, ClientError> {
         let connection = self.connection().await?;
-        let limit = i64::try_from(TIMEOUT.as_millis()).unwrap_or(i64::MAX);
+        let limit = i64::try_from(self.options.timeout.as_millis()).unwrap_or(i64::MAX);
         let result = self.timed(connection.query(query).timeout(limit).post()).await?;
         match result.data() {
             Data::Vector(vector) => Ok(vector.clone()),
@@ -113,6 +120,22 @@ impl Client {
                 outcome: "malformed",
             }),
         }
+    }
+
+    /// A query over a range of time, in seconds since 1970, that answers with one series: its times and values. Nothing where
+    /// there is none.
+    pub async fn range(&self, query: &str, start: i64, end: i64, step: i64) -> Result<Vec<(i64, f64)>, ClientError> {
+        let connection = self.connection().await?;
+        let limit = i64::try_from(self.options.timeout.as_millis()).unwrap_or(i64::MAX);
+        #[expect(clippy::cast_precision_loss, reason = "a step of minutes")]
+        let request = connection.query_range(query, start, end, step as f64).timeout(limit);
+        let result = self.timed(request.post()).await?;
+        let Data::Matrix(series) = result.data() else {
+            return Err(refused(format!("{} answered a range query with no matrix", shown(&self.options.url))));
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "seconds since 1970")]
+        let samples = series.iter().flat_map(RangeVector::samples).map(|s| (s.timestamp() as i64, s.value()));
+        Ok(samples.collect())
     }
 
     /// The groups that hold rules of these names, without the other rules.
@@ -133,7 +156,7 @@ impl Client {
 
     async fn timed<T>(&self, request: impl Future<Output = Result<T, QueryError>>) -> Result<T, ClientError> {
         let started = Instant::now();
-        let result = request.await.map_err(|error| explain(&shown(&self.options.url), &error));
+        let result = request.await.map_err(|error| explain(&self.options, &error));
         let outcome = result.as_ref().map_or_else(|error| error.outcome, |_| "ok");
         self.metrics.query(outcome, started.elapsed());
         result
@@ -178,7 +201,7 @@ fn connect(options: &ClientOptions, token: Option<&str>) -> Result<HttpClient, C
         headers.insert(AUTHORIZATION, value);
     }
     let builder = reqwest::Client::builder()
-        .timeout(TIMEOUT)
+        .timeout(options.timeout)
         .connect_timeout(CONNECT_TIMEOUT)
         .user_agent(USER_AGENT)
         .default_headers(headers)
@@ -224,7 +247,8 @@ fn unusable(message: String) -> ClientError {
 }
 
 /// What the failure means for the one who set the URL.
-fn explain(url: &str, error: &QueryError) -> ClientError {
+fn explain(options: &ClientOptions, error: &QueryError) -> ClientError {
+    let url = shown(&options.url);
     let (reason, outcome, message) = match error {
         QueryError::Prometheus(refusal) => {
             (reasons::PROMETHEUS_REFUSES, "refused", format!("{url} refuses the query: {refusal}"))
@@ -233,7 +257,7 @@ fn explain(url: &str, error: &QueryError) -> ClientError {
             Some(inner) if inner.is_timeout() => (
                 reasons::PROMETHEUS_UNREACHABLE,
                 "timeout",
-                format!("{url} does not answer within {} s", TIMEOUT.as_secs()),
+                format!("{url} does not answer within {} s", options.timeout.as_secs()),
             ),
             Some(inner) if inner.is_connect() => {
                 (reasons::PROMETHEUS_UNREACHABLE, "unreachable", format!("{url} cannot be reached: {}", chain(inner)))

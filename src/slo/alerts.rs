@@ -16,22 +16,22 @@ use crate::api::{Duration, Target};
 const OWN: [&str; 7] = ["alertname", "severity", "tier", "long_window", "short_window", "window", "group"];
 
 /// Evaluations for which an alert on a burn rate goes on after the burning has ended, so that it does not flap.
-const KEEP_FIRING: u64 = 4;
+pub(super) const KEEP_FIRING: u64 = 4;
 
 /// How long an alert on the budget goes on: the budget moves slowly.
-const KEEP_FIRING_BUDGET: Duration = Duration::from_secs(900);
+pub(super) const KEEP_FIRING_BUDGET: Duration = Duration::from_secs(900);
 
 /// The share of the budget below which it is called low, in hundredths.
-const LOW_BUDGET: u32 = 25;
+pub(super) const LOW_BUDGET: u32 = 25;
 
 /// The share of the budget that bad events must have taken within a trickle's window, as one over this.
-const TRICKLE_SHARE: u32 = 5;
+pub(super) const TRICKLE_SHARE: u32 = 5;
 
 /// The least number of bad events that is a pattern and not an accident.
-const PATTERN: u32 = 2;
+pub(super) const PATTERN: u32 = 2;
 
 /// The error rate that is alerted on at once, in ten-millionths: 5 %.
-const HIGH_ERROR_PARTS: u32 = 500_000;
+pub(super) const HIGH_ERROR_PARTS: u32 = 500_000;
 
 /// One alert before the user's labels and annotations are added.
 pub(super) struct Draft {

@@ -22,13 +22,27 @@ fn throughput_range(options: &Options) -> Duration {
 
 /// What is measured of an objective on time slices, and when that is bad.
 pub(super) fn slice(indicator: &Indicator, options: &Options, series: &Series) -> Option<(String, String)> {
-    let value = match indicator {
+    Some((value(indicator, options)?, beyond(indicator, series, "bool ")?))
+}
+
+fn value(indicator: &Indicator, options: &Options) -> Option<String> {
+    Some(match indicator {
         Indicator::Throughput { counter, .. } => format!("sum(rate({counter}[{}]))", throughput_range(options)),
         // What is no number says nothing; infinity is full.
         Indicator::Saturation { query, .. } => format!("max(({query}) >= -Inf)"),
         _ => return None,
+    })
+}
+
+/// Minutes and bad minutes per second without anything recorded: for the past.
+pub(super) fn direct(indicator: &Indicator, options: &Options) -> Option<(String, String)> {
+    let value = value(indicator, options)?;
+    let bad = match indicator {
+        Indicator::Throughput { minimum, .. } => format!("({value}) < bool {minimum}"),
+        Indicator::Saturation { maximum, .. } => format!("({value}) > bool {maximum}"),
+        _ => return None,
     };
-    Some((value, beyond(indicator, series, "bool ")?))
+    Some((format!("(({bad}) >= bool 0) / 60"), format!("({bad}) / 60")))
 }
 
 /// The time that a slice's value rests on.

@@ -31,7 +31,15 @@ pub struct Stretch {
 pub fn maintenance(profile: &PerformanceProfile, now: Timestamp) -> (Vec<Stretch>, Vec<Finding>) {
     let day = now.as_second().div_euclid(86_400);
     let midnight = |days: i64| Timestamp::from_second((day + days) * 86_400).unwrap_or(now);
-    let (from, to) = (midnight(-1), midnight(HORIZON_DAYS));
+    maintenance_between(profile, midnight(-1), midnight(HORIZON_DAYS))
+}
+
+/// The stretches of maintenance that overlap a range of time, by their start.
+pub fn maintenance_between(
+    profile: &PerformanceProfile,
+    from: Timestamp,
+    to: Timestamp,
+) -> (Vec<Stretch>, Vec<Finding>) {
     let mut stretches = Vec::new();
     let mut findings = Vec::new();
     for (index, window) in profile.spec.maintenance.iter().enumerate() {

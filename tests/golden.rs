@@ -149,6 +149,8 @@ fn objectives_are_explained_as_before() {
         "18-native-latency",
         "19-probe",
         "20-time-slices",
+        "21-preset-opentelemetry",
+        "23-preset-istio",
         "30-calendar",
         "31-groups",
         "32-maintenance",

@@ -19,6 +19,8 @@ mod kinds;
 mod low_traffic;
 #[path = "promtool/maintenance.rs"]
 mod maintenance;
+#[path = "promtool/presets.rs"]
+mod presets;
 #[path = "promtool/threshold.rs"]
 mod threshold;
 #[path = "promtool/traffic.rs"]
@@ -99,5 +101,8 @@ fn prometheus_takes_every_file() {
             }
         }
     }
-    assert_eq!(harness::check("check", files), 301);
+    for indicator in presets::all() {
+        files.push(objective_groups(&objective("30d", "99", indicator), &alerting, &Options::default()));
+    }
+    assert_eq!(harness::check("check", files), 319);
 }

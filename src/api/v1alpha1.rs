@@ -7,17 +7,19 @@ mod maintenance;
 mod objectives;
 mod spec;
 mod status;
+mod telemetry;
 
 pub use alerting::{Alerting, BurnThreshold, RuleObject, Severity};
 pub use autoscaling::{Autoscaling, Management, ResourceTarget};
 pub use disruption::Disruption;
 pub use maintenance::{Maintenance, Once, Recurring};
 pub use objectives::{
-    Calendar, CalendarPeriod, Composite, CompositeMode, CompositePart, Grouping, HistogramFormat, Indicator, Latency,
-    Objective, Probe, Ratio, Raw, Saturation, Throughput,
+    Availability, Calendar, CalendarPeriod, Composite, CompositeMode, CompositePart, Grouping, HistogramFormat,
+    Indicator, Latency, Objective, Probe, Ratio, Raw, Saturation, Throughput,
 };
 pub use spec::{PerformanceProfile, PerformanceProfileSpec, TargetRef};
 pub use status::{
     BudgetStatus, BurnStatus, ChildState, ChildStatus, GroupStatus, MaintenanceStatus, ObjectiveState, ObjectiveStatus,
     PerformanceProfileStatus, ScalingStatus, UpcomingMaintenance, WindowStatus, WorstStatus,
 };
+pub use telemetry::{Telemetry, TelemetryPreset};

@@ -48,6 +48,7 @@ pub(super) fn gather(slos: Vec<Slo>, target: Option<&TargetRef>, imported: &mut 
             target_ref,
             autoscaling: None,
             disruption: None,
+            telemetry: None,
             objectives: Vec::new(),
             maintenance: Vec::new(),
             alerting,

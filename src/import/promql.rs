@@ -87,7 +87,7 @@ fn latency(good: &Selector, total: &Selector) -> Option<v1alpha1::Latency> {
         return None;
     }
     Some(v1alpha1::Latency {
-        histogram: histogram.to_owned(),
+        histogram: Some(histogram.to_owned()),
         selector: rest.to_string(),
         format: v1alpha1::HistogramFormat::Classic,
         threshold,

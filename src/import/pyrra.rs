@@ -40,7 +40,10 @@ pub(super) fn read(manifests: &[Manifest], slos: &mut Vec<Slo>, imported: &mut I
 fn service(objective: &v1alpha1::Objective) -> Option<String> {
     let indicator = &objective.indicator;
     let text = indicator.ratio.as_ref().map(|ratio| ratio.total.clone()).or_else(|| {
-        indicator.latency.as_ref().map(|latency| format!("{}{{{}}}", latency.histogram, latency.selector))
+        indicator
+            .latency
+            .as_ref()
+            .map(|latency| format!("{}{{{}}}", latency.histogram.as_deref().unwrap_or_default(), latency.selector))
     })?;
     let selector: Selector = text.parse().ok()?;
     let (_, job) = selector.without("job");

@@ -109,7 +109,7 @@ impl Counter {
 
 /// One case: generated rules, series, and what is expected at which minute.
 pub struct Case {
-    name: &'static str,
+    name: String,
     groups: Vec<RuleGroup>,
     evaluation: usize,
     series: Vec<Value>,
@@ -118,8 +118,15 @@ pub struct Case {
 }
 
 impl Case {
-    pub fn new(name: &'static str, groups: Vec<RuleGroup>) -> Self {
-        Self { name, groups, evaluation: 1, series: Vec::new(), expectations: Vec::new(), alerts: Vec::new() }
+    pub fn new(name: impl Into<String>, groups: Vec<RuleGroup>) -> Self {
+        Self {
+            name: name.into(),
+            groups,
+            evaluation: 1,
+            series: Vec::new(),
+            expectations: Vec::new(),
+            alerts: Vec::new(),
+        }
     }
 
     /// Evaluates every so many minutes instead of every minute.
@@ -194,7 +201,7 @@ impl Case {
     }
 
     pub fn run(self) {
-        let directory = directory(self.name);
+        let directory = directory(&self.name);
         // Without an order, `promtool` evaluates the groups in one that changes from run to run.
         let order: Vec<String> = self.groups.iter().map(|group| group.name.clone()).collect();
         fs::write(directory.join("rules.json"), serde_json::to_vec_pretty(&RuleFile { groups: self.groups }).unwrap())

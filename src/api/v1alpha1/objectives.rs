@@ -113,8 +113,12 @@ pub struct Grouping {
 /// How events are counted: exactly one of the fields.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("[has(self.ratio), has(self.latency), has(self.raw), has(self.probe), has(self.throughput), has(self.saturation), has(self.composite)].filter(named, named).size() == 1").message("an indicator is exactly one of ratio, latency, raw, probe, throughput, saturation and composite"))]
+#[x_kube(validation = Rule::new("[has(self.availability), has(self.ratio), has(self.latency), has(self.raw), has(self.probe), has(self.throughput), has(self.saturation), has(self.composite)].filter(named, named).size() == 1").message("an indicator is exactly one of availability, ratio, latency, raw, probe, throughput, saturation and composite"))]
 pub struct Indicator {
+    /// Requests that the server did not fail: the metrics are those of `spec.telemetry`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub availability: Option<Availability>,
+
     /// Two counters: bad (or good) events, and all events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ratio: Option<Ratio>,
@@ -189,6 +193,10 @@ pub struct CompositePart {
     pub weight: String,
 }
 
+/// Server errors of all requests, under the names of the preset in `spec.telemetry`. It has no fields.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Availability {}
+
 /// Bad or good events of all events. Each is a PromQL selector of counters: a metric name with label matchers, without
 /// `rate`, range or `sum`, which the operator adds.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
@@ -242,12 +250,14 @@ pub struct Probe {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Throughput {
-    /// Name of the counter, like `http_requests_total`.
+    /// Name of the counter, like `http_requests_total`. Default: that of `spec.telemetry`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
     #[x_kube(validation = Rule::new("self.matches('^[a-zA-Z_:][a-zA-Z0-9_:]*$')").message("counter is a metric name, without labels; label matchers go into selector"))]
-    pub counter: String,
+    pub counter: Option<String>,
 
-    /// Label matchers, like `job="azora-auth"`. Default: all series of the counter.
+    /// Label matchers, like `job="azora-auth"`; without a counter they narrow those of `spec.telemetry` down. Default: all series
+    /// of the counter.
     #[serde(default)]
     #[schemars(length(max = 1024))]
     pub selector: String,
@@ -289,12 +299,15 @@ pub enum HistogramFormat {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Latency {
-    /// Name of the histogram in seconds, without `_bucket`, like `http_request_duration_seconds`.
+    /// Name of the histogram in seconds, without `_bucket`, like `http_request_duration_seconds`. Default: that of
+    /// `spec.telemetry`, in the unit that it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
     #[x_kube(validation = Rule::new("self.matches('^[a-zA-Z_:][a-zA-Z0-9_:]*$')").message("histogram is a metric name, without labels; label matchers go into selector"))]
-    pub histogram: String,
+    pub histogram: Option<String>,
 
-    /// Label matchers, like `job="azora-auth",route!="/healthz"`. Default: all series of the histogram.
+    /// Label matchers, like `job="azora-auth",route!="/healthz"`; without a histogram they narrow those of `spec.telemetry`
+    /// down. Default: all series of the histogram.
     #[serde(default)]
     #[schemars(length(max = 1024))]
     pub selector: String,

@@ -3,7 +3,9 @@
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::{Alerting, Autoscaling, Disruption, Maintenance, Objective, PerformanceProfileStatus, RuleObject};
+use super::{
+    Alerting, Autoscaling, Disruption, Maintenance, Objective, PerformanceProfileStatus, RuleObject, Telemetry,
+};
 
 /// What a workload promises and how it may scale. A profile with nothing but a `targetRef` is a sound one: every other
 /// field has a default.
@@ -31,6 +33,7 @@ use super::{Alerting, Autoscaling, Disruption, Maintenance, Objective, Performan
     validation = Rule::new("!self.metadata.name.contains('.')").message("metadata.name must not contain dots: it becomes a label value and part of metric labels")
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.telemetry) || !has(self.objectives) || self.objectives.all(o, !has(o.indicator.availability) && (!has(o.indicator.latency) || has(o.indicator.latency.histogram)) && (!has(o.indicator.throughput) || has(o.indicator.throughput.counter)))").message("availability, a latency without a histogram and a throughput without a counter need spec.telemetry: name a preset there, or the metric in the objective"))]
 pub struct PerformanceProfileSpec {
     /// The workload: anything with a scale subresource. It cannot be changed; make a new profile instead.
     #[x_kube(validation = Rule::new("self == oldSelf").message("targetRef is immutable: create another profile for another workload"))]
@@ -43,6 +46,10 @@ pub struct PerformanceProfileSpec {
     /// How many pods may be away during voluntary disruptions such as node drains. Default: one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disruption: Option<Disruption>,
+
+    /// Metrics under names that are known, so that objectives need not name them. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub telemetry: Option<Telemetry>,
 
     /// What the service promises: at most 20 objectives, each with a name of its own. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

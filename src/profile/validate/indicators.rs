@@ -11,23 +11,29 @@ use crate::{
 pub type Wrong = Vec<(&'static str, String)>;
 
 /// The indicator, unless something is wrong with it.
-pub fn indicator(identity: &slo::Identity, wire: &v1alpha1::Indicator, wrong: &mut Wrong) -> Option<slo::Indicator> {
-    let v1alpha1::Indicator { ratio, latency, raw, probe, throughput, saturation, composite } = wire;
+pub fn indicator(
+    identity: &slo::Identity,
+    wire: &v1alpha1::Indicator,
+    preset: Option<&slo::Preset>,
+    wrong: &mut Wrong,
+) -> Option<slo::Indicator> {
+    let v1alpha1::Indicator { availability, ratio, latency, raw, probe, throughput, saturation, composite } = wire;
+    if *wire == (v1alpha1::Indicator { availability: Some(v1alpha1::Availability {}), ..Default::default() }) {
+        let preset = known(preset, "/indicator/availability", wrong)?;
+        return taken(preset.availability(), "/indicator/availability", wrong);
+    }
     if let Some(composite) = composite
-        && [
-            ratio.is_some(),
-            latency.is_some(),
-            raw.is_some(),
-            probe.is_some(),
-            throughput.is_some(),
-            saturation.is_some(),
-        ] == [false; 6]
+        && *wire == (v1alpha1::Indicator { composite: Some(composite.clone()), ..Default::default() })
     {
         return composite_indicator(identity, composite, wrong);
     }
+    if availability.is_some() || composite.is_some() {
+        wrong.push(("/indicator", ONE_KIND.to_owned()));
+        return None;
+    }
     match (ratio, latency, raw, probe, throughput, saturation) {
         (Some(ratio), None, None, None, None, None) => ratio_indicator(ratio, wrong),
-        (None, Some(latency), None, None, None, None) => latency_indicator(latency, wrong),
+        (None, Some(latency), None, None, None, None) => latency_indicator(latency, preset, wrong),
         (None, None, Some(raw), None, None, None) => {
             let errors = parsed(&raw.errors, "/indicator/raw/errors", wrong);
             let total = parsed(&raw.total, "/indicator/raw/total", wrong);
@@ -36,7 +42,7 @@ pub fn indicator(identity: &slo::Identity, wire: &v1alpha1::Indicator, wrong: &m
         (None, None, None, Some(probe), None, None) => {
             Some(slo::Indicator::Probe { gauge: parsed(&probe.gauge, "/indicator/probe/gauge", wrong)? })
         }
-        (None, None, None, None, Some(throughput), None) => throughput_indicator(throughput, wrong),
+        (None, None, None, None, Some(throughput), None) => throughput_indicator(throughput, preset, wrong),
         (None, None, None, None, None, Some(saturation)) => {
             let query = parsed(&saturation.query, "/indicator/saturation/query", wrong);
             let maximum = parsed(&saturation.maximum, "/indicator/saturation/maximum", wrong);
@@ -49,6 +55,22 @@ pub fn indicator(identity: &slo::Identity, wire: &v1alpha1::Indicator, wrong: &m
             None
         }
     }
+}
+
+const ONE_KIND: &str =
+    "an indicator is exactly one of availability, ratio, latency, raw, probe, throughput, saturation and composite";
+
+/// The metrics whose names are known, where the profile says whose they are.
+fn known<'a>(preset: Option<&'a slo::Preset>, path: &'static str, wrong: &mut Wrong) -> Option<&'a slo::Preset> {
+    if preset.is_none() {
+        let why = "it names no metric, and there is no spec.telemetry: name a preset there, or the metric here";
+        wrong.push((path, why.to_owned()));
+    }
+    preset
+}
+
+fn taken<T>(result: Result<T, slo::PromqlError>, path: &'static str, wrong: &mut Wrong) -> Option<T> {
+    result.map_err(|error| wrong.push((path, error.to_string()))).ok()
 }
 
 fn parsed<T: FromStr<Err: Display>>(text: &str, path: &'static str, wrong: &mut Wrong) -> Option<T> {
@@ -84,10 +106,18 @@ fn composite_indicator(
     (parts.len() == composite.objectives.len()).then_some(slo::Indicator::Composite(slo::Composite { mode, parts }))
 }
 
-fn throughput_indicator(throughput: &v1alpha1::Throughput, wrong: &mut Wrong) -> Option<slo::Indicator> {
+fn throughput_indicator(
+    throughput: &v1alpha1::Throughput,
+    preset: Option<&slo::Preset>,
+    wrong: &mut Wrong,
+) -> Option<slo::Indicator> {
     let labels: Option<slo::Matchers> = parsed(&throughput.selector, "/indicator/throughput/selector", wrong);
     let minimum = parsed(&throughput.minimum, "/indicator/throughput/minimum", wrong);
-    let selector = format!("{}{{{}}}", throughput.counter, labels?);
+    let Some(counter) = &throughput.counter else {
+        let preset = known(preset, "/indicator/throughput", wrong)?;
+        return taken(preset.throughput(&labels?, minimum?), "/indicator/throughput", wrong);
+    };
+    let selector = format!("{counter}{{{}}}", labels?);
     let counter = parsed(&selector, "/indicator/throughput/counter", wrong);
     Some(slo::Indicator::Throughput { counter: counter?, minimum: minimum? })
 }
@@ -107,12 +137,11 @@ fn ratio_indicator(ratio: &v1alpha1::Ratio, wrong: &mut Wrong) -> Option<slo::In
     Some(slo::Indicator::Ratio { bad: bad?, total: total? })
 }
 
-fn latency_indicator(latency: &v1alpha1::Latency, wrong: &mut Wrong) -> Option<slo::Indicator> {
-    let histogram = latency
-        .histogram
-        .parse::<slo::MetricName>()
-        .map_err(|error| wrong.push(("/indicator/latency/histogram", error.to_string())))
-        .ok();
+fn latency_indicator(
+    latency: &v1alpha1::Latency,
+    preset: Option<&slo::Preset>,
+    wrong: &mut Wrong,
+) -> Option<slo::Indicator> {
     let selector = latency
         .selector
         .parse::<slo::Matchers>()
@@ -126,6 +155,11 @@ fn latency_indicator(latency: &v1alpha1::Latency, wrong: &mut Wrong) -> Option<s
         HistogramFormat::Classic => slo::Format::Classic,
         HistogramFormat::Native => slo::Format::Native,
     };
+    let Some(histogram) = &latency.histogram else {
+        let preset = known(preset, "/indicator/latency", wrong)?;
+        return taken(preset.latency(&selector?, threshold, format), "/indicator/latency", wrong);
+    };
+    let histogram = parsed(histogram, "/indicator/latency/histogram", wrong);
     Some(slo::Indicator::Latency {
         histogram: histogram?,
         selector: selector?,

@@ -124,6 +124,11 @@ pub fn objectives(
     let maintenance = schedule::spans(&stretches);
     let mut sound = Vec::new();
     let mut findings = Vec::new();
+    let preset = match preset(profile) {
+        Ok(preset) => preset,
+        // Of the objectives nothing is said that follows from this alone.
+        Err(why) => return (sound, vec![Finding::new(Level::Error, "/spec/telemetry/selector", why)]),
+    };
     for (index, wire) in profile.spec.objectives.iter().enumerate() {
         let at = |path: &str| format!("/spec/objectives/{index}{path}");
         if profile.spec.objectives.iter().take(index).any(|earlier| earlier.name == wire.name) {
@@ -131,11 +136,15 @@ pub fn objectives(
             findings.push(Finding::new(Level::Error, at("/name"), message));
             continue;
         }
-        match objective(profile, wire, now) {
+        match objective(profile, wire, preset.as_ref(), now) {
             Ok(mut objective) => {
                 objective.maintenance.clone_from(&maintenance);
                 let tiers = slo::tiers(objective.window, objective.target, options);
                 let place = if objective.calendar.is_some() { "/calendar" } else { "/window" };
+                findings.extend(
+                    threshold(wire, preset.as_ref())
+                        .map(|why| Finding::new(Level::Warning, at("/indicator/latency/threshold"), why)),
+                );
                 findings.extend(tiers.findings().map(|why| Finding::new(Level::Warning, at(place), why)));
                 sound.push(objective);
             }
@@ -147,10 +156,37 @@ pub fn objectives(
     (sound, findings)
 }
 
+/// The metrics whose names are known, if the profile says whose they are.
+fn preset(profile: &PerformanceProfile) -> Result<Option<slo::Preset>, String> {
+    use slo::Source;
+    use v1alpha1::TelemetryPreset as Wire;
+    let Some(telemetry) = &profile.spec.telemetry else { return Ok(None) };
+    let selector = telemetry.selector.parse().map_err(|error: slo::PromqlError| error.to_string())?;
+    let source = match telemetry.preset {
+        Wire::OpenTelemetry => Source::OpenTelemetry,
+        Wire::Prometheus => Source::Prometheus,
+        Wire::Istio => Source::Istio,
+        Wire::Linkerd => Source::Linkerd,
+        Wire::IngressNginx => Source::IngressNginx,
+        Wire::EnvoyGateway => Source::EnvoyGateway,
+    };
+    Ok(Some(slo::Preset::new(source, selector)))
+}
+
+/// A threshold of a known histogram that is no bound of its usual buckets.
+fn threshold(wire: &v1alpha1::Objective, preset: Option<&slo::Preset>) -> Option<String> {
+    let latency = wire.indicator.latency.as_ref().filter(|latency| latency.histogram.is_none())?;
+    if latency.format == v1alpha1::HistogramFormat::Native {
+        return None;
+    }
+    preset?.between_bounds(latency.threshold)
+}
+
 /// One objective, or each thing that is wrong with it and where.
 pub fn objective(
     profile: &PerformanceProfile,
     wire: &v1alpha1::Objective,
+    preset: Option<&slo::Preset>,
     now: Timestamp,
 ) -> Result<slo::Objective, Vec<(&'static str, String)>> {
     let mut wrong = Vec::new();
@@ -170,7 +206,7 @@ pub fn objective(
             .map_err(|error| wrong.push(("/grouping", error.to_string())))
             .ok()
     });
-    let indicator = indicators::indicator(&identity, &wire.indicator, &mut wrong);
+    let indicator = indicators::indicator(&identity, &wire.indicator, preset, &mut wrong);
     if wire.grouping.is_some()
         && indicator.as_ref().is_some_and(|indicator| {
             use slo::Indicator::{Composite, Saturation, Throughput};

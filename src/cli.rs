@@ -127,9 +127,13 @@ pub struct RuleArgs {
     #[arg(long, env = "PLIMSOLL_SCRAPE_INTERVAL", value_name = "DURATION", default_value = "30s", value_parser = scrape_interval)]
     pub scrape_interval: Duration,
 
-    /// Label on every PrometheusRule, for the ruleSelector of the installation's Prometheus; may be repeated
+    /// Label on every rule object, for the ruleSelector of the installation's Prometheus or VMAlert; may be repeated
     #[arg(long = "rule-label", env = "PLIMSOLL_RULE_LABEL", value_name = "KEY=VALUE", value_delimiter = ',', value_parser = pair)]
     pub rule_labels: Vec<(String, String)>,
+
+    /// What Thanos Ruler does with a rule when a store does not answer. Default: not written, for Prometheus refuses it
+    #[arg(long, env = "PLIMSOLL_PARTIAL_RESPONSE_STRATEGY", value_name = "STRATEGY", value_enum)]
+    pub partial_response_strategy: Option<slo::PartialResponse>,
 }
 
 impl RuleArgs {
@@ -137,6 +141,7 @@ impl RuleArgs {
     pub fn settings(&self) -> Settings {
         Settings {
             rule_labels: self.rule_labels.iter().cloned().collect(),
+            partial_response_strategy: self.partial_response_strategy,
             slo: slo::Options { evaluation_interval: self.evaluation_interval, scrape_interval: self.scrape_interval },
             at: Timestamp::now(),
         }

@@ -8,7 +8,7 @@ mod objectives;
 mod spec;
 mod status;
 
-pub use alerting::{Alerting, BurnThreshold, RuleObject, Severity};
+pub use alerting::{Alerting, BurnThreshold, PartialResponseStrategy, RuleObject, RuleObjectKind, Severity};
 pub use autoscaling::{Autoscaling, Management, ResourceTarget};
 pub use disruption::Disruption;
 pub use maintenance::{Maintenance, Once, Recurring};

@@ -33,6 +33,7 @@ fn all_applied() -> Children<Applied> {
         autoscaler: outcome("HorizontalPodAutoscaler", ChildState::Applied, None),
         disruption_budget: outcome("PodDisruptionBudget", ChildState::Applied, None),
         rule: outcome("PrometheusRule", ChildState::Applied, None),
+        vm_rule: Outcome { kind: "VMRule", name: "shop-slo".to_owned(), state: None, why: None },
         rule_file: Outcome { kind: "ConfigMap", name: "shop-slo".to_owned(), state: None, why: None },
     }
 }

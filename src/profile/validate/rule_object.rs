@@ -1,0 +1,75 @@
+//! The object that the rules are in.
+
+use std::collections::BTreeMap;
+
+use super::RuleKind;
+use crate::{
+    api::{
+        labels, reasons,
+        v1alpha1::{PartialResponseStrategy, PerformanceProfile, RuleObjectKind},
+    },
+    kube::RuleApis,
+    profile::{
+        children::Why,
+        finding::{Finding, Level},
+        settings::Settings,
+    },
+    slo,
+};
+
+/// The kind that is asked for, or the one that the cluster can take; nothing where it cannot take what is asked for.
+pub fn kind(profile: &PerformanceProfile, served: RuleApis) -> Result<RuleKind, Why> {
+    let asked = profile.spec.rules.as_ref().map_or(RuleObjectKind::Auto, |rules| rules.kind);
+    let absent = |api: &str| {
+        let message = format!(
+            "spec.rules.kind asks for {api}, which the cluster does not serve: install it, or set kind: Auto; the rules stay as they are"
+        );
+        Err(Why::new(reasons::RULE_KIND_NOT_SERVED, message))
+    };
+    match asked {
+        RuleObjectKind::PrometheusRule if !served.prometheus_rule => {
+            absent("a PrometheusRule of monitoring.coreos.com/v1")
+        }
+        RuleObjectKind::VMRule if !served.vm_rule => absent("a VMRule of operator.victoriametrics.com/v1beta1"),
+        RuleObjectKind::PrometheusRule => Ok(RuleKind::PrometheusRule),
+        RuleObjectKind::VMRule => Ok(RuleKind::VMRule),
+        RuleObjectKind::ConfigMap => Ok(RuleKind::ConfigMap),
+        RuleObjectKind::Auto if served.prometheus_rule => Ok(RuleKind::PrometheusRule),
+        RuleObjectKind::Auto if served.vm_rule => Ok(RuleKind::VMRule),
+        RuleObjectKind::Auto => Ok(RuleKind::ConfigMap),
+    }
+}
+
+/// The labels of the object, those of the profile before those of the installation.
+pub fn labels(profile: &PerformanceProfile, settings: &Settings) -> BTreeMap<String, String> {
+    let mut all = settings.rule_labels.clone();
+    all.extend(profile.spec.rules.clone().unwrap_or_default().labels);
+    all.retain(|key, _| key != labels::PROFILE && key != labels::MANAGED_BY);
+    all
+}
+
+/// Puts what Thanos Ruler is to do about stores that do not answer on every group: as the profile says, else as the
+/// installation does. A `VMRule` with it could not be read.
+pub fn partial_response(
+    profile: &PerformanceProfile,
+    settings: &Settings,
+    kind: RuleKind,
+    groups: &mut [slo::RuleGroup],
+    findings: &mut Vec<Finding>,
+) {
+    let asked = profile.spec.rules.as_ref().and_then(|rules| rules.partial_response_strategy);
+    let asked = asked.map(|strategy| match strategy {
+        PartialResponseStrategy::Warn => slo::PartialResponse::Warn,
+        PartialResponseStrategy::Abort => slo::PartialResponse::Abort,
+    });
+    if kind == RuleKind::VMRule {
+        if asked.is_some() {
+            let message = "partialResponseStrategy is for Thanos Ruler, and a VMRule has no such field: it is left out";
+            findings.push(Finding::new(Level::Warning, "/spec/rules/partialResponseStrategy", message.to_owned()));
+        }
+        return;
+    }
+    for group in groups {
+        group.partial_response_strategy = asked.or(settings.partial_response_strategy);
+    }
+}

@@ -30,7 +30,7 @@ demo-down: ## End the demo and leave nothing behind
 test: check test-cluster e2e ## Every test: fmt, clippy, unit, golden, docs, charts, promtool, cluster, end to end
 
 .PHONY: check
-check: lab-build fmt clippy test-unit doc drift charts licences ## Everything that needs no running cluster
+check: lab-build fmt clippy test-unit doc drift charts alertmanager licences ## Everything that needs no running cluster
 
 .PHONY: fmt
 fmt:
@@ -54,6 +54,7 @@ generate: ## Write crds/, charts/plimsoll-crds, deploy/ and docs/api-reference.m
 	cargo build --locked --bin plimsoll
 	'$(TARGET)/debug/plimsoll' crd > crds/performanceprofiles.plimsoll.dev.yaml
 	'$(TARGET)/debug/plimsoll' reference > docs/api-reference.md
+	'$(TARGET)/debug/plimsoll' inhibit-rules > deploy/alertmanager/inhibit-rules.yaml
 	HELM='$(LAB_BIN)/helm' hack/generate
 
 .PHONY: drift
@@ -64,6 +65,10 @@ drift: generate ## What is generated is what is committed
 .PHONY: charts
 charts: ## Helm lint, golden renderings and the values schema
 	HELM="$(LAB_BIN)/helm" PLIMSOLL="$(TARGET)/debug/plimsoll" charts/test.sh
+
+.PHONY: alertmanager
+alertmanager: ## The rules for inhibition, in a real Alertmanager
+	ALERTMANAGER='$(LAB_BIN)/alertmanager' AMTOOL='$(LAB_BIN)/amtool' tests/alertmanager.sh
 
 .PHONY: licences
 licences: ## Licences, bans and sources of all dependencies

@@ -7,7 +7,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use crate::{
     api::{Duration, v1alpha1::TargetRef},
-    export, import,
+    export, import, inhibit,
     profile::Settings,
     slo,
     telemetry::LogFormat,
@@ -47,6 +47,8 @@ pub enum Command {
     ///
     /// Exit code 0: all exported, perhaps with notes. 1: an objective could not be. 2: a file cannot be read or holds none.
     Export(ExportArgs),
+    /// Print rules with which Alertmanager mutes slower alerts of an objective while faster ones fire
+    InhibitRules(InhibitRulesArgs),
     /// Print the API reference as Markdown
     #[command(hide = true)]
     Reference,
@@ -234,6 +236,14 @@ pub struct ExportArgs {
     /// The form to write
     #[arg(long, value_name = "FORM", value_enum)]
     pub to: export::Format,
+}
+
+/// Flags of `plimsoll inhibit-rules`.
+#[derive(Debug, Args)]
+pub struct InhibitRulesArgs {
+    /// The form to print
+    #[arg(long, value_name = "FORM", value_enum, default_value_t = inhibit::Format::Alertmanager)]
+    pub format: inhibit::Format,
 }
 
 fn target_ref(text: &str) -> Result<TargetRef, String> {

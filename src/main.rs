@@ -8,7 +8,7 @@ use plimsoll::{
     api::crd,
     ask, check,
     cli::{CheckArgs, Cli, Command, ExplainArgs, ExportArgs, ImportArgs, RenderArgs, RuleArgs, RunArgs},
-    explain, export, import, input,
+    explain, export, import, inhibit, input,
     load::{self, LoadError},
     profile::{Level, Settings},
     reference, render, run, telemetry, yaml,
@@ -28,6 +28,9 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain_files(&args),
         Command::Import(args) => import_files(&args),
         Command::Export(args) => export_files(&args),
+        Command::InhibitRules(args) => {
+            inhibit::inhibit_rules(args.format).map_err(|error| (FAILED, error.to_string())).map(print)
+        }
         Command::Reference => {
             print(reference::markdown());
             Ok(())

@@ -78,7 +78,7 @@ pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<A
     let result = match &guarded.0 {
         Ok(profile) if profile.metadata.deletion_timestamp.is_some() => Ok(Action::await_change()),
         Ok(profile) => {
-            let limited = tokio::time::timeout(LONGEST, pipeline(profile, &context)).await;
+            let limited = tokio::time::timeout(LONGEST, Box::pin(pipeline(profile, &context))).await;
             limited.unwrap_or(Err(Error::Timeout(LONGEST)))
         }
         Err(invalid) => context.publisher().undecodable(invalid).await.map(|()| Action::await_change()),

@@ -33,10 +33,9 @@ pub fn kind(profile: &PerformanceProfile, served: RuleApis) -> Result<RuleKind, 
         RuleObjectKind::VMRule if !served.vm_rule => absent("a VMRule of operator.victoriametrics.com/v1beta1"),
         RuleObjectKind::PrometheusRule => Ok(RuleKind::PrometheusRule),
         RuleObjectKind::VMRule => Ok(RuleKind::VMRule),
-        RuleObjectKind::ConfigMap => Ok(RuleKind::ConfigMap),
         RuleObjectKind::Auto if served.prometheus_rule => Ok(RuleKind::PrometheusRule),
         RuleObjectKind::Auto if served.vm_rule => Ok(RuleKind::VMRule),
-        RuleObjectKind::Auto => Ok(RuleKind::ConfigMap),
+        RuleObjectKind::ConfigMap | RuleObjectKind::Auto => Ok(RuleKind::ConfigMap),
     }
 }
 

@@ -124,6 +124,9 @@ if [ ${#monitoring[@]} = 0 ]; then
   can yes get,list prometheuses.monitoring.coreos.com -A
   can no create,patch,delete prometheuses.monitoring.coreos.com -n $other
 fi
+if k api-resources --api-group=operator.victoriametrics.com -o name 2>/dev/null | grep -q vmrules; then
+  can yes get,list,watch,create,patch,delete vmrules.operator.victoriametrics.com -n $other
+fi
 can no get,list,watch,patch,delete customresourcedefinitions.apiextensions.k8s.io
 can yes create leases.coordination.k8s.io -n $ns
 can yes get,update leases.coordination.k8s.io/plimsoll -n $ns

@@ -72,3 +72,66 @@ pub fn partial_response(
         group.partial_response_strategy = asked.or(settings.partial_response_strategy);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::{
+        testing::{AVAILABILITY, observed, profile},
+        validate::{Part, validate},
+    };
+
+    const APIS: [RuleApis; 4] = [
+        RuleApis { prometheus_rule: false, vm_rule: false },
+        RuleApis { prometheus_rule: false, vm_rule: true },
+        RuleApis { prometheus_rule: true, vm_rule: false },
+        RuleApis { prometheus_rule: true, vm_rule: true },
+    ];
+
+    fn kinds(asked: &str) -> [Option<RuleKind>; 4] {
+        let profile = profile(&format!("rules: {{kind: {asked}}}\n{AVAILABILITY}"));
+        APIS.map(|served| kind(&profile, served).ok())
+    }
+
+    #[test]
+    fn the_kind_is_the_one_asked_for_or_the_first_that_is_served() {
+        use RuleKind::{ConfigMap, PrometheusRule, VMRule};
+        assert_eq!(kinds("Auto"), [Some(ConfigMap), Some(VMRule), Some(PrometheusRule), Some(PrometheusRule)]);
+        assert_eq!(kinds("PrometheusRule"), [None, None, Some(PrometheusRule), Some(PrometheusRule)]);
+        assert_eq!(kinds("VMRule"), [None, Some(VMRule), None, Some(VMRule)]);
+        assert_eq!(kinds("ConfigMap"), [Some(ConfigMap); 4]);
+        assert_eq!(kind(&profile(AVAILABILITY), APIS[1]), Ok(VMRule), "Auto is the default");
+    }
+
+    #[test]
+    fn a_kind_that_is_not_served_holds_the_rules() {
+        let checked =
+            validate(&profile(&format!("rules: {{kind: VMRule}}\n{AVAILABILITY}")), &observed(), &Settings::default());
+        let Part::Held(why) = checked.rules else { panic!("{:?}", checked.rules) };
+        assert_eq!(why.reason, reasons::RULE_KIND_NOT_SERVED);
+        assert!(why.message.contains("VMRule of operator.victoriametrics.com/v1beta1"), "{}", why.message);
+        assert_eq!(checked.objectives.len(), 1, "they are evaluated all the same");
+    }
+
+    #[test]
+    fn the_profile_says_more_than_the_installation_about_missing_stores() {
+        let of_installation =
+            Settings { partial_response_strategy: Some(slo::PartialResponse::Warn), ..Settings::default() };
+        let strategies = |rules: &str, settings: &Settings| {
+            let mut all = observed();
+            all.rule_apis.vm_rule = true;
+            let checked = validate(&profile(&format!("rules: {{{rules}}}\n{AVAILABILITY}")), &all, settings);
+            let Part::Wanted(plan) = checked.rules else { panic!("{:?}", checked.rules) };
+            let mut found: Vec<_> = plan.groups.iter().map(|group| group.partial_response_strategy).collect();
+            assert_eq!(found.len(), 3);
+            found.dedup();
+            (found, checked.findings.len())
+        };
+        assert_eq!(strategies("", &Settings::default()), (vec![None], 0));
+        assert_eq!(strategies("", &of_installation), (vec![Some(slo::PartialResponse::Warn)], 0));
+        let abort = "partialResponseStrategy: Abort";
+        assert_eq!(strategies(abort, &of_installation), (vec![Some(slo::PartialResponse::Abort)], 0));
+        assert_eq!(strategies("kind: VMRule", &of_installation), (vec![None], 0));
+        assert_eq!(strategies(&format!("kind: VMRule, {abort}"), &of_installation), (vec![None], 1));
+    }
+}

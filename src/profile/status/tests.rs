@@ -201,6 +201,45 @@ fn rules_that_are_not_loaded_say_so() {
 }
 
 #[test]
+fn rules_that_are_not_loaded_say_what_loads_the_kind_they_are_of() {
+    let observed = || {
+        let mut observed = observed();
+        observed.rule_apis.vm_rule = true;
+        observed
+    };
+    for (kind, words) in [
+        ("VMRule", ["VMAlert select VMRule shop-slo", "the URL that is asked"]),
+        ("ConfigMap", ["ConfigMap shop-slo", "load"]),
+    ] {
+        let profile = profile(&format!("rules: {{kind: {kind}}}\n{AVAILABILITY}"));
+        let status = status_of(&profile, &observed(), &all_applied(), given(0.6, 10, &[]));
+        let (truth, reason, message) = condition(&status, "RulesLoaded");
+        assert_eq!((&*truth, &*reason), ("False", reasons::NOT_SELECTED));
+        assert!(words.iter().all(|word| message.contains(word)), "{message}");
+    }
+}
+
+#[test]
+fn of_several_rule_objects_the_wanted_one_speaks() {
+    let kept = || {
+        let why = Why::new(reasons::APPLY_FAILED, "kept until VMRule shop-slo is written");
+        outcome("PrometheusRule", ChildState::Held, Some(why))
+    };
+    let applied = Children {
+        rule: kept(),
+        vm_rule: outcome("VMRule", ChildState::Failed, Some(Why::new(reasons::APPLY_FAILED, "no room"))),
+        ..all_applied()
+    };
+    let mut observed = observed();
+    observed.rule_apis.vm_rule = true;
+    let profile = profile(&format!("rules: {{kind: VMRule}}\n{AVAILABILITY}"));
+    let status = status_of(&profile, &observed, &applied, Answer::NotConfigured);
+    assert_eq!(condition(&status, "RulesReady").2, "no room");
+    let children: Vec<_> = status.children.iter().map(|child| (&*child.kind, child.state)).collect();
+    assert!(children.contains(&("PrometheusRule", ChildState::Held)), "{children:?}");
+}
+
+#[test]
 fn one_child_that_fails_is_one_condition_and_ready() {
     let applied = Children {
         autoscaler: outcome(

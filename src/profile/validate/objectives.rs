@@ -68,6 +68,11 @@ pub fn rules(
         Ok(kind) => kind,
         Err(why) => return (sound, Part::Held(why)),
     };
+    if let Some(finding) = rule_object::unfit(profile, kind) {
+        let message = finding.to_string();
+        findings.push(finding);
+        return (sound, Part::Held(Why::new(reasons::INVALID, message)));
+    }
     rule_object::partial_response(profile, settings, kind, &mut groups, findings);
     (sound, Part::Wanted(RulesPlan { groups, labels: rule_object::labels(profile, settings), kind }))
 }

@@ -6,7 +6,7 @@ use super::RuleKind;
 use crate::{
     api::{
         labels, reasons,
-        v1alpha1::{PartialResponseStrategy, PerformanceProfile, RuleObjectKind},
+        v1alpha1::{HistogramFormat, Objective, PartialResponseStrategy, PerformanceProfile, RuleObjectKind},
     },
     kube::RuleApis,
     profile::{
@@ -37,6 +37,19 @@ pub fn kind(profile: &PerformanceProfile, served: RuleApis) -> Result<RuleKind, 
         RuleObjectKind::Auto if served.vm_rule => Ok(RuleKind::VMRule),
         RuleObjectKind::ConfigMap | RuleObjectKind::Auto => Ok(RuleKind::ConfigMap),
     }
+}
+
+/// What a rule object of this kind cannot hold: VictoriaMetrics has none of the functions for native histograms, and refuses all
+/// rules of an object for one that it cannot read.
+pub fn unfit(profile: &PerformanceProfile, kind: RuleKind) -> Option<Finding> {
+    let native = |objective: &Objective| {
+        objective.indicator.latency.as_ref().is_some_and(|latency| latency.format == HistogramFormat::Native)
+    };
+    let index = profile.spec.objectives.iter().position(native).filter(|_| kind == RuleKind::VMRule)?;
+    let message = "VictoriaMetrics has no functions for native histograms, and would refuse the whole VMRule: use the \
+                   classic histogram, or a rules.kind whose rules a Prometheus loads";
+    let pointer = format!("/spec/objectives/{index}/indicator/latency/format");
+    Some(Finding::new(Level::Error, pointer, message.to_owned()))
 }
 
 /// The labels of the object, those of the profile before those of the installation.
@@ -111,6 +124,23 @@ mod tests {
         assert_eq!(why.reason, reasons::RULE_KIND_NOT_SERVED);
         assert!(why.message.contains("VMRule of operator.victoriametrics.com/v1beta1"), "{}", why.message);
         assert_eq!(checked.objectives.len(), 1, "they are evaluated all the same");
+    }
+
+    #[test]
+    fn native_histograms_are_not_for_victoria_metrics() {
+        let latency = "objectives:\n- {name: quick, target: \"99\", indicator: {latency: {histogram: h, format: Native, threshold: 1s}}}";
+        let mut all = observed();
+        all.rule_apis.vm_rule = true;
+        let checked = |kind: &str| {
+            let profile = profile(&format!("rules: {{kind: {kind}}}\n{latency}"));
+            validate(&profile, &all, &Settings::default())
+        };
+        assert!(matches!(checked("Auto").rules, Part::Wanted(_)));
+        let refused = checked("VMRule");
+        let Part::Held(why) = refused.rules else { panic!("{:?}", refused.rules) };
+        assert_eq!(why.reason, reasons::INVALID);
+        assert!(why.message.starts_with("spec.objectives[0].indicator.latency.format: "), "{}", why.message);
+        assert_eq!(refused.findings.len(), 1);
     }
 
     #[test]

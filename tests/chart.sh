@@ -121,6 +121,7 @@ can no patch replicationcontrollers --subresource=scale -n $other
 can yes create,patch events.events.k8s.io -n $other
 if [ ${#monitoring[@]} = 0 ]; then
   can yes get,list,watch,create,patch,delete prometheusrules.monitoring.coreos.com -n $other
+  check "accepted: deploy/alertmanager" k apply --server-side --dry-run=server --validate=strict -n $other -f deploy/alertmanager/alertmanagerconfig.yaml
   can yes get,list prometheuses.monitoring.coreos.com -A
   can no create,patch,delete prometheuses.monitoring.coreos.com -n $other
 fi

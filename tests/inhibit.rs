@@ -97,8 +97,11 @@ fn both_forms_say_the_same() {
 }
 
 #[test]
-fn the_file_in_deploy_is_what_is_printed() {
-    let file = common::text(&common::repository("deploy/alertmanager/inhibit-rules.yaml"));
-    let without_comments: Vec<_> = file.lines().filter(|line| !line.starts_with('#')).collect();
-    assert_eq!(without_comments.join("\n") + "\n", printed(&[]), "write it with `make generate`");
+fn the_files_in_deploy_are_what_is_printed() {
+    for form in ["alertmanager", "alertmanagerconfig"] {
+        let name = if form == "alertmanager" { "inhibit-rules" } else { form };
+        let file = common::text(&common::repository(&format!("deploy/alertmanager/{name}.yaml")));
+        let without_comments: Vec<_> = file.lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(without_comments.join("\n") + "\n", printed(&["--format", form]), "write it with `make generate`");
+    }
 }

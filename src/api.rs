@@ -81,6 +81,8 @@ pub mod reasons {
     pub const SECOND_AUTOSCALER: &str = "SecondAutoscaler";
     /// Another `PodDisruptionBudget` selects the same pods.
     pub const SECOND_BUDGET: &str = "SecondDisruptionBudget";
+    /// The cluster does not serve the kind of rule object that the profile asks for.
+    pub const RULE_KIND_NOT_SERVED: &str = "RuleKindNotServed";
     /// The API server refused or failed the write.
     pub const APPLY_FAILED: &str = "ApplyFailed";
     /// The namespace is being deleted.

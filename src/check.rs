@@ -9,6 +9,7 @@ mod schema;
 use crate::{
     api::v1alpha1::PerformanceProfile,
     input::{self, InputError, Manifest, is_profile, text},
+    kube::RuleApis,
     profile::{Children, Finding, Level, Observed, Rivals, Settings, validate::validate},
 };
 
@@ -101,7 +102,7 @@ pub fn assumed(profile: &PerformanceProfile, manifests: &[Manifest], settings: &
         target,
         rivals: Rivals::default(),
         live: Children::default(),
-        prometheus_rule_api: true,
+        rule_apis: RuleApis { prometheus_rule: true, vm_rule: true },
     }
 }
 

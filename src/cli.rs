@@ -7,7 +7,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use crate::{
     api::{Duration, Target, v1alpha1::TargetRef},
-    export, import,
+    export, import, inhibit,
     profile::Settings,
     slo,
     telemetry::LogFormat,
@@ -52,6 +52,8 @@ pub enum Command {
     ///
     /// Exit code 0: all exported, perhaps with notes. 1: an objective could not be. 2: a file cannot be read or holds none.
     Export(ExportArgs),
+    /// Print rules with which Alertmanager mutes slower alerts of an objective while faster ones fire
+    InhibitRules(InhibitRulesArgs),
     /// Print the API reference as Markdown
     #[command(hide = true)]
     Reference,
@@ -132,9 +134,13 @@ pub struct RuleArgs {
     #[arg(long, env = "PLIMSOLL_SCRAPE_INTERVAL", value_name = "DURATION", default_value = "30s", value_parser = scrape_interval)]
     pub scrape_interval: Duration,
 
-    /// Label on every PrometheusRule, for the ruleSelector of the installation's Prometheus; may be repeated
+    /// Label on every rule object, for the ruleSelector of the installation's Prometheus or VMAlert; may be repeated
     #[arg(long = "rule-label", env = "PLIMSOLL_RULE_LABEL", value_name = "KEY=VALUE", value_delimiter = ',', value_parser = pair)]
     pub rule_labels: Vec<(String, String)>,
+
+    /// What Thanos Ruler does with a rule when a store does not answer. Default: not written, for Prometheus refuses it
+    #[arg(long, env = "PLIMSOLL_PARTIAL_RESPONSE_STRATEGY", value_name = "STRATEGY", value_enum)]
+    pub partial_response_strategy: Option<slo::PartialResponse>,
 }
 
 impl RuleArgs {
@@ -142,6 +148,7 @@ impl RuleArgs {
     pub fn settings(&self) -> Settings {
         Settings {
             rule_labels: self.rule_labels.iter().cloned().collect(),
+            partial_response_strategy: self.partial_response_strategy,
             slo: slo::Options { evaluation_interval: self.evaluation_interval, scrape_interval: self.scrape_interval },
             at: Timestamp::now(),
         }
@@ -281,6 +288,14 @@ pub struct ExportArgs {
     /// The form to write
     #[arg(long, value_name = "FORM", value_enum)]
     pub to: export::Format,
+}
+
+/// Flags of `plimsoll inhibit-rules`.
+#[derive(Debug, Args)]
+pub struct InhibitRulesArgs {
+    /// The form to print
+    #[arg(long, value_name = "FORM", value_enum, default_value_t = inhibit::Format::Alertmanager)]
+    pub format: inhibit::Format,
 }
 
 fn look_back(text: &str) -> Result<Duration, String> {

@@ -5,9 +5,11 @@ mod error;
 mod lease;
 mod prometheus_rule;
 mod served;
+mod vm_rule;
 
 pub use apply::{AppliedMemory, Change, is_owned_by};
 pub use error::{Category, categorize, message, no_answer};
 pub use lease::{Candidate, LeaseLost};
 pub use prometheus_rule::{PrometheusRule, PrometheusRuleSpec};
-pub use served::api_served;
+pub use served::{RuleApis, api_served, rule_apis};
+pub use vm_rule::{VMRule, VMRuleSpec};

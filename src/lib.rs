@@ -24,6 +24,7 @@ pub mod explain;
 pub mod export;
 mod http;
 pub mod import;
+pub mod inhibit;
 pub mod input;
 pub mod kube;
 pub mod load;

@@ -11,7 +11,7 @@ use plimsoll::{
         BacktestArgs, BacktestOutput, CheckArgs, Cli, Command, ExplainArgs, ExportArgs, ImportArgs, RenderArgs,
         RuleArgs, RunArgs,
     },
-    explain, export, import, input,
+    explain, export, import, inhibit, input,
     load::{self, LoadError},
     profile::{Level, Settings},
     reference, render, run, telemetry, yaml,
@@ -32,6 +32,9 @@ fn main() -> ExitCode {
         Command::Backtest(args) => backtest_files(&args),
         Command::Import(args) => import_files(&args),
         Command::Export(args) => export_files(&args),
+        Command::InhibitRules(args) => {
+            inhibit::inhibit_rules(args.format).map_err(|error| (FAILED, error.to_string())).map(print)
+        }
         Command::Reference => {
             print(reference::markdown());
             Ok(())

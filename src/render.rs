@@ -93,8 +93,14 @@ pub fn render(files: &[PathBuf], rule_file: bool, settings: &Settings) -> Result
         if let Part::Wanted(rules) = &checked.rules {
             groups.extend(rules.groups.clone());
         }
-        let Children { autoscaler, disruption_budget, rule, rule_file: map } = build(&checked);
-        documents.extend([document(autoscaler), document(disruption_budget), document(rule), document(map)]);
+        let Children { autoscaler, disruption_budget, rule, vm_rule, rule_file: map } = build(&checked);
+        documents.extend([
+            document(autoscaler),
+            document(disruption_budget),
+            document(rule),
+            document(vm_rule),
+            document(map),
+        ]);
     }
     let text = if rule_file {
         rule_file_text(&groups)?

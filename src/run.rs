@@ -15,7 +15,7 @@ use crate::{
     api::{FIELD_MANAGER, GROUP, USER_AGENT},
     cli::RunArgs,
     http,
-    kube::{Candidate, LeaseLost, api_served, message},
+    kube::{Candidate, LeaseLost, RuleApis, api_served, message, rule_apis},
     metrics::Metrics,
     profile::{Controller, Shared, WorkloadCollector},
     prometheus::{self, Answer, Evaluator, Snapshot},
@@ -159,7 +159,7 @@ fn lead(
     let pending = Snapshot { at: Timestamp::now(), answer: Answer::Pending };
     let (snapshot_sender, snapshots) = watch::channel(Arc::new(pending));
     let (news, _) = broadcast::channel(64);
-    let (rule_api_sender, prometheus_rule_api) = watch::channel(false);
+    let (rule_api_sender, rule_apis) = watch::channel(RuleApis::default());
     let evaluator = Evaluator {
         prometheus: args.prometheus.prometheus_url.clone().map(|url| {
             let options = prometheus::ClientOptions {
@@ -184,7 +184,7 @@ fn lead(
         metrics: Arc::clone(metrics),
         snapshots,
         news,
-        prometheus_rule_api,
+        rule_apis,
         recorder: Recorder::new(client.clone(), reporter()),
         concurrency: args.concurrency,
         collector,
@@ -197,11 +197,11 @@ fn lead(
     tasks.spawn(async move {
         let working = async {
             // Known before the first reconcile: else each start would write rule files and take them back.
-            rule_api_sender.send_replace(known_rule_api(&client).await);
+            rule_api_sender.send_replace(known_rule_apis(&client).await);
             for namespace in namespaces {
                 tracker.spawn(Controller::new(namespace, shared.clone()).run(stop.clone()));
             }
-            watch_rule_api(&client, rule_api_sender).await;
+            watch_rule_apis(&client, rule_api_sender).await;
         };
         tokio::select! {
             () = stop.cancelled() => {}
@@ -210,37 +210,37 @@ fn lead(
     });
 }
 
-async fn rule_api(client: &Client) -> Result<bool, kube::Error> {
-    api_served(client, "monitoring.coreos.com/v1", "prometheusrules").await
-}
-
 /// Asks until there is an answer: to take what is not known for absent would move all rules into files.
-async fn known_rule_api(client: &Client) -> bool {
+async fn known_rule_apis(client: &Client) -> RuleApis {
     loop {
-        match rule_api(client).await {
+        match rule_apis(client).await {
             Ok(served) => return served,
-            Err(error) => tracing::warn!(error = message(&error), "cannot ask for the PrometheusRule API"),
+            Err(error) => tracing::warn!(error = message(&error), "cannot ask which APIs for rules are served"),
         }
         tokio::time::sleep(API_POLL).await;
     }
 }
 
-/// Tells when the API of the Prometheus Operator appears or goes. An answer that fails changes nothing.
-async fn watch_rule_api(client: &Client, served: watch::Sender<bool>) {
+/// Tells when an API for rule objects appears or goes. An answer that fails changes nothing.
+async fn watch_rule_apis(client: &Client, served: watch::Sender<RuleApis>) {
     loop {
         tokio::time::sleep(API_POLL).await;
-        match rule_api(client).await {
+        match rule_apis(client).await {
             Ok(now) => {
                 served.send_if_modified(|before| {
                     let changed = *before != now;
                     if changed {
-                        tracing::info!(served = now, "the PrometheusRule API has appeared or gone");
+                        tracing::info!(
+                            prometheus_rule = now.prometheus_rule,
+                            vm_rule = now.vm_rule,
+                            "an API for rules has appeared or gone"
+                        );
                     }
                     *before = now;
                     changed
                 });
             }
-            Err(error) => tracing::warn!(error = message(&error), "cannot ask for the PrometheusRule API"),
+            Err(error) => tracing::warn!(error = message(&error), "cannot ask which APIs for rules are served"),
         }
     }
 }

@@ -36,7 +36,7 @@ pub use maintenance::Span;
 pub use number::{Decimal, DecimalError};
 pub use preset::{Preset, Source};
 pub use promql::{MAX_LENGTH, Matchers, MetricName, PromqlError, Selector};
-pub use rule::{Rule, RuleFile, RuleGroup};
+pub use rule::{PartialResponse, Rule, RuleFile, RuleGroup};
 pub use tiers::{Factor, Severity, Tier, TierName, Tiers, tiers};
 pub use window::{Window, WindowError};
 pub use workload::{WorkloadIdentity, workload_group};
@@ -192,11 +192,12 @@ pub fn objective_groups_every(
     let mut numbers = record::window_numbers(objective, rollup, &series);
     numbers.extend(alerts::budget(objective, alerting, options, &series));
     vec![
-        RuleGroup { name: name.clone(), interval: options.evaluation_interval, rules },
+        RuleGroup { name: name.clone(), interval: options.evaluation_interval, partial_response_strategy: None, rules },
         RuleGroup {
             // No name of an object holds a colon: the group cannot collide with that of another objective.
             name: format!("{name}:window"),
             interval: rollup,
+            partial_response_strategy: None,
             rules: numbers,
         },
     ]

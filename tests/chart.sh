@@ -121,8 +121,12 @@ can no patch replicationcontrollers --subresource=scale -n $other
 can yes create,patch events.events.k8s.io -n $other
 if [ ${#monitoring[@]} = 0 ]; then
   can yes get,list,watch,create,patch,delete prometheusrules.monitoring.coreos.com -n $other
+  check "accepted: deploy/alertmanager" k apply --server-side --dry-run=server --validate=strict -n $other -f deploy/alertmanager/alertmanagerconfig.yaml
   can yes get,list prometheuses.monitoring.coreos.com -A
   can no create,patch,delete prometheuses.monitoring.coreos.com -n $other
+fi
+if k api-resources --api-group=operator.victoriametrics.com -o name 2>/dev/null | grep -q vmrules; then
+  can yes get,list,watch,create,patch,delete vmrules.operator.victoriametrics.com -n $other
 fi
 can no get,list,watch,patch,delete customresourcedefinitions.apiextensions.k8s.io
 can yes create leases.coordination.k8s.io -n $ns

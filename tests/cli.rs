@@ -380,11 +380,44 @@ fn import_says_with_its_exit_code_what_came_of_it() {
 }
 
 #[test]
+fn what_thanos_ruler_does_about_missing_stores_is_in_every_group_and_not_for_prometheus() {
+    let directory = Directory::new("partial-response");
+    let profile = common::repository("tests/golden/profiles/08-ratio-errors/profile.yaml");
+    let profile = profile.to_str().expect("a path of text");
+    let promtool = |rules: &str| {
+        let file = directory.file("rules.yaml", rules);
+        let mut command = std::process::Command::new(common::tool("promtool"));
+        command.args(["check", "rules"]).arg(file);
+        let output = common::run(&mut command, "");
+        let (stdout, stderr) = common::streams(&output);
+        (output.status.success(), stdout + &stderr)
+    };
+    let (code, plain, _) = ran(&["render", "--rules", profile], "");
+    assert_eq!((code, plain.contains("partial_response")), (0, false));
+    assert!(promtool(&plain).0);
+    let (code, rules, _) = ran(&["render", "--rules", "--partial-response-strategy", "abort", profile], "");
+    assert_eq!(code, 0);
+    assert_eq!(rules.matches("\n  partial_response_strategy: abort\n").count(), rules.matches("\n- name: ").count());
+    assert_eq!(rules.replace("  partial_response_strategy: abort\n", ""), plain);
+    let (taken, said) = promtool(&rules);
+    assert!(!taken && said.contains("partial_response_strategy"), "{said}");
+}
+
+#[test]
 fn the_help_is_as_documented() {
     let mut text = String::new();
-    for command in
-        [&[][..], &["run"], &["crd"], &["render"], &["check"], &["explain"], &["backtest"], &["import"], &["export"]]
-    {
+    for command in [
+        &[][..],
+        &["run"],
+        &["crd"],
+        &["render"],
+        &["check"],
+        &["explain"],
+        &["backtest"],
+        &["import"],
+        &["export"],
+        &["inhibit-rules"],
+    ] {
         let output = common::run(common::plimsoll().env("COLUMNS", "100").args(command).arg("--help"), "");
         let (stdout, stderr) = common::streams(&output);
         assert!(output.status.success() && stderr.is_empty(), "{stderr}");

@@ -9,7 +9,7 @@ mod spec;
 mod status;
 mod telemetry;
 
-pub use alerting::{Alerting, BurnThreshold, RuleObject, Severity};
+pub use alerting::{Alerting, BurnThreshold, PartialResponseStrategy, RuleObject, RuleObjectKind, Severity};
 pub use autoscaling::{Autoscaling, Management, ResourceTarget};
 pub use disruption::Disruption;
 pub use maintenance::{Maintenance, Once, Recurring};

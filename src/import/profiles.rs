@@ -124,6 +124,6 @@ fn agreed(slos: &[Slo], name: &str, imported: &mut Imported) -> (Option<Alerting
         ticket,
         ..Alerting::default()
     };
-    let rules = (!rule_labels.is_empty()).then_some(RuleObject { labels: rule_labels });
+    let rules = (!rule_labels.is_empty()).then_some(RuleObject { labels: rule_labels, ..RuleObject::default() });
     ((alerting != Alerting::default()).then_some(alerting), rules)
 }

@@ -1,4 +1,4 @@
-//! Whether the API server serves a resource.
+//! Whether the API server serves a resource, and which of those that hold rules.
 
 use std::time::Duration;
 
@@ -17,4 +17,22 @@ pub async fn api_served(client: &Client, group_version: &str, plural: &str) -> R
         Err(error) if categorize(&error) == Category::NotFound => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Which APIs for rule objects are served.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RuleApis {
+    /// `PrometheusRule` of the Prometheus Operator.
+    pub prometheus_rule: bool,
+    /// `VMRule` of the VictoriaMetrics operator.
+    pub vm_rule: bool,
+}
+
+/// Asks which APIs for rule objects are served. One that does not answer leaves all unknown.
+pub async fn rule_apis(client: &Client) -> Result<RuleApis, kube::Error> {
+    let (prometheus_rule, vm_rule) = tokio::try_join!(
+        api_served(client, "monitoring.coreos.com/v1", "prometheusrules"),
+        api_served(client, "operator.victoriametrics.com/v1beta1", "vmrules"),
+    )?;
+    Ok(RuleApis { prometheus_rule, vm_rule })
 }

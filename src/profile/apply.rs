@@ -43,30 +43,80 @@ pub struct Report {
 }
 
 impl Applier<'_> {
-    /// Carries every plan out. The rule object that is wanted is written before the other one is removed, so that the
-    /// rules are never absent.
+    /// Carries every plan out. The rule object that is wanted is written before another one is removed, which stays where that
+    /// fails, so that the rules are never absent.
     pub async fn apply(&self, desired: Children<Desired>, live: &Children<Live>, rules_name: &str) -> Report {
-        let Children { autoscaler, disruption_budget, rule, rule_file } = desired;
+        let Children { autoscaler, disruption_budget, rule, vm_rule, rule_file } = desired;
         let Children {
             autoscaler: live_autoscaler,
             disruption_budget: live_budget,
             rule: live_rule,
+            vm_rule: live_vm_rule,
             rule_file: live_rule_file,
         } = live;
         let mut errors = Vec::new();
-        let autoscaler = self.child(autoscaler, live_autoscaler.as_ref(), self.profile, &mut errors).await;
-        let disruption_budget = self.child(disruption_budget, live_budget.as_ref(), self.profile, &mut errors).await;
-        let (rule, rule_file) = if matches!(rule, Plan::Absent) {
-            let rule_file = self.child(rule_file, live_rule_file.as_ref(), rules_name, &mut errors).await;
-            (self.child(rule, live_rule.as_ref(), rules_name, &mut errors).await, rule_file)
-        } else {
-            let rule = self.child(rule, live_rule.as_ref(), rules_name, &mut errors).await;
-            (rule, self.child(rule_file, live_rule_file.as_ref(), rules_name, &mut errors).await)
+        let autoscaler = self.child(&autoscaler, live_autoscaler.as_ref(), self.profile, &mut errors).await;
+        let disruption_budget = self.child(&disruption_budget, live_budget.as_ref(), self.profile, &mut errors).await;
+        let (live_rule, live_vm_rule, live_rule_file) =
+            (live_rule.as_ref(), live_vm_rule.as_ref(), live_rule_file.as_ref());
+        let wanted = (
+            self.wanted(&rule, live_rule, rules_name, &mut errors).await,
+            self.wanted(&vm_rule, live_vm_rule, rules_name, &mut errors).await,
+            self.wanted(&rule_file, live_rule_file, rules_name, &mut errors).await,
+        );
+        let not_written = |outcome: &&Outcome| outcome.state != Some(ChildState::Applied);
+        let missing = [&wanted.0, &wanted.1, &wanted.2].into_iter().flatten().find(not_written).map(kept_for);
+        let rule = match wanted.0 {
+            Some(outcome) => outcome,
+            None => self.unwanted(live_rule, missing.as_ref(), rules_name, &mut errors).await,
         };
-        Report { children: Children { autoscaler, disruption_budget, rule, rule_file }, errors }
+        let vm_rule = match wanted.1 {
+            Some(outcome) => outcome,
+            None => self.unwanted(live_vm_rule, missing.as_ref(), rules_name, &mut errors).await,
+        };
+        let rule_file = match wanted.2 {
+            Some(outcome) => outcome,
+            None => self.unwanted(live_rule_file, missing.as_ref(), rules_name, &mut errors).await,
+        };
+        Report { children: Children { autoscaler, disruption_budget, rule, vm_rule, rule_file }, errors }
     }
 
-    async fn child<K>(&self, plan: Plan<K>, live: Option<&K>, name: &str, errors: &mut Vec<ChildError>) -> Outcome
+    /// Carries a plan out, unless it is a removal.
+    async fn wanted<K>(
+        &self,
+        plan: &Plan<K>,
+        live: Option<&K>,
+        name: &str,
+        errors: &mut Vec<ChildError>,
+    ) -> Option<Outcome>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Serialize + DeserializeOwned + Clone + Debug,
+    {
+        match plan {
+            Plan::Absent => None,
+            Plan::Apply(_) | Plan::Hold(_) => Some(self.child(plan, live, name, errors).await),
+        }
+    }
+
+    /// Removes a rule object, unless the one that takes its place is `missing`.
+    async fn unwanted<K>(
+        &self,
+        live: Option<&K>,
+        missing: Option<&Why>,
+        name: &str,
+        errors: &mut Vec<ChildError>,
+    ) -> Outcome
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Serialize + DeserializeOwned + Clone + Debug,
+    {
+        let plan = match missing {
+            Some(why) if live.is_some() => Plan::Hold(why.clone()),
+            _ => Plan::Absent,
+        };
+        self.child(&plan, live, name, errors).await
+    }
+
+    async fn child<K>(&self, plan: &Plan<K>, live: Option<&K>, name: &str, errors: &mut Vec<ChildError>) -> Outcome
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Serialize + DeserializeOwned + Clone + Debug,
     {
@@ -77,7 +127,7 @@ impl Applier<'_> {
         let result = match (plan, live) {
             (Plan::Hold(why), live) => {
                 let state = (live.is_some() && ours).then_some(ChildState::Held);
-                return outcome(state, Some(why));
+                return outcome(state, Some(why.clone()));
             }
             (Plan::Absent, None) => return outcome(None, None),
             (Plan::Absent, Some(_)) if !ours => return outcome(None, None),
@@ -88,7 +138,7 @@ impl Applier<'_> {
                 return outcome(Some(ChildState::Refused), Some(foreign(kind, name)));
             }
             (Plan::Apply(desired), live) => {
-                in_time(self.memory.apply(&api, &desired, live)).await.map(|change| (Some(ChildState::Applied), change))
+                in_time(self.memory.apply(&api, desired, live)).await.map(|change| (Some(ChildState::Applied), change))
             }
         };
         match result {
@@ -117,6 +167,12 @@ fn kind<K: Resource<DynamicType = ()>>() -> &'static str {
         std::borrow::Cow::Borrowed(kind) => kind,
         std::borrow::Cow::Owned(_) => "Unknown",
     }
+}
+
+/// Why a rule object stays that another one is to replace.
+fn kept_for(replacement: &Outcome) -> Why {
+    let reason = replacement.why.as_ref().map_or(reasons::PENDING, |why| why.reason);
+    Why::new(reason, format!("kept until {} {} is written", replacement.kind, replacement.name))
 }
 
 fn foreign(kind: &str, name: &str) -> Why {

@@ -18,11 +18,12 @@ pub use rules::{RULE_FILE_KEY, rule_file_text};
 
 /// Every child of the profile, as it should be.
 pub fn build(profile: &Profile) -> Children<Desired> {
-    let (rule, rule_file) = rules::build(profile);
+    let (rule, vm_rule, rule_file) = rules::build(profile);
     Children {
         autoscaler: plan(&profile.autoscaler, |part| autoscaler::build(profile, part)),
         disruption_budget: plan(&profile.disruption_budget, |part| disruption_budget::build(profile, part)),
         rule,
+        vm_rule,
         rule_file,
     }
 }

@@ -7,7 +7,10 @@ use k8s_openapi::api::{
     autoscaling::v2::HorizontalPodAutoscaler, core::v1::ConfigMap, policy::v1::PodDisruptionBudget,
 };
 
-use crate::{api::v1alpha1::ChildState, kube::PrometheusRule};
+use crate::{
+    api::v1alpha1::ChildState,
+    kube::{PrometheusRule, VMRule},
+};
 
 /// What a child is at some stage of the pipeline.
 pub trait Stage {
@@ -23,7 +26,9 @@ pub struct Children<S: Stage> {
     pub disruption_budget: S::Of<PodDisruptionBudget>,
     /// Recording and alerting rules, where the API of the Prometheus Operator is served.
     pub rule: S::Of<PrometheusRule>,
-    /// The same rules as a file in a `ConfigMap`, where it is not.
+    /// The same rules for the VictoriaMetrics operator.
+    pub vm_rule: S::Of<VMRule>,
+    /// The same rules as a file in a `ConfigMap`, where neither API is served.
     pub rule_file: S::Of<ConfigMap>,
 }
 
@@ -36,7 +41,7 @@ impl Stage for Live {
 impl Default for Children<Live> {
     /// None of them there.
     fn default() -> Self {
-        Self { autoscaler: None, disruption_budget: None, rule: None, rule_file: None }
+        Self { autoscaler: None, disruption_budget: None, rule: None, vm_rule: None, rule_file: None }
     }
 }
 

@@ -37,7 +37,7 @@ use super::{
 };
 use crate::{
     api::labels,
-    kube::PrometheusRule,
+    kube::{PrometheusRule, RuleApis, VMRule},
     metrics::Metrics,
     prometheus::{News, Snapshot},
 };
@@ -61,8 +61,8 @@ pub struct Shared {
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
     /// Profiles about which Prometheus has news.
     pub news: broadcast::Sender<Arc<Vec<News>>>,
-    /// Whether the cluster serves `PrometheusRule`.
-    pub prometheus_rule_api: watch::Receiver<bool>,
+    /// Which APIs for rule objects the cluster serves.
+    pub rule_apis: watch::Receiver<RuleApis>,
     /// Publishes events.
     pub recorder: Recorder,
     /// Profiles that are reconciled at the same time.
@@ -114,7 +114,7 @@ impl Controller {
             stores,
             kinds: TargetKinds::default(),
             memory: crate::kube::AppliedMemory::default(),
-            prometheus_rule_api: self.shared.prometheus_rule_api.clone(),
+            rule_apis: self.shared.rule_apis.clone(),
             snapshots: self.shared.snapshots.clone(),
             recorder: self.shared.recorder.clone(),
             backoff: super::backoff::Backoff::default(),
@@ -136,12 +136,21 @@ impl Controller {
                 triggers::version_fingerprint,
                 triggers::owner,
             ))
-            .reconcile_on(triggers(self.rules(ours), triggers::version_fingerprint, triggers::owner))
+            .reconcile_on(triggers(
+                self.rules::<PrometheusRule>(ours.clone(), |apis| apis.prometheus_rule),
+                triggers::version_fingerprint,
+                triggers::owner,
+            ))
+            .reconcile_on(triggers(
+                self.rules::<VMRule>(ours, |apis| apis.vm_rule),
+                triggers::version_fingerprint,
+                triggers::owner,
+            ))
             .reconcile_on(self.workloads::<Deployment>("Deployment", p3, ready_pods.clone()))
             .reconcile_on(self.workloads::<StatefulSet>("StatefulSet", p4, ready_pods))
             .reconcile_on(triggers(rivals, triggers::presence_fingerprint, move |gone| triggers::of_rival(gone, &p5)))
             .reconcile_on(self.news(profiles))
-            .reconcile_all_on(changes(self.shared.prometheus_rule_api.clone()))
+            .reconcile_all_on(changes(self.shared.rule_apis.clone()))
             .graceful_shutdown_on(stop.clone().cancelled_owned())
             .run(reconcile, retry, context)
             .for_each(|result| {
@@ -177,15 +186,25 @@ impl Controller {
         watcher(self.api::<PartialObjectMeta<K>>(), config).default_backoff()
     }
 
-    /// Starts when the API of the Prometheus Operator appears: before, every watch would be a 404.
-    fn rules(
+    /// Starts when the API of the rule objects appears: before, every watch would be a 404.
+    fn rules<K>(
         &self,
         config: watcher::Config,
-    ) -> impl Stream<Item = watcher::Result<watcher::Event<PartialObjectMeta<PrometheusRule>>>> + use<> {
-        let mut served = self.shared.prometheus_rule_api.clone();
-        let events = self.metadata::<PrometheusRule>(config);
+        served: fn(&RuleApis) -> bool,
+    ) -> impl Stream<Item = watcher::Result<watcher::Event<PartialObjectMeta<K>>>> + use<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + DeserializeOwned
+            + std::fmt::Debug
+            + Send
+            + Sync
+            + 'static,
+    {
+        let mut apis = self.shared.rule_apis.clone();
+        let events = self.metadata::<K>(config);
         stream::once(async move {
-            let _ = served.wait_for(|served| *served).await;
+            let _ = apis.wait_for(served).await;
             events
         })
         .flatten()
@@ -250,7 +269,7 @@ async fn tidy(context: Arc<Context>, stop: CancellationToken) {
     }
 }
 
-fn changes(receiver: watch::Receiver<bool>) -> impl Stream<Item = ()> {
+fn changes(receiver: watch::Receiver<RuleApis>) -> impl Stream<Item = ()> {
     stream::unfold(receiver, |mut receiver| async move { receiver.changed().await.ok().map(|()| ((), receiver)) })
 }
 

@@ -2,10 +2,12 @@
 
 use k8s_openapi::jiff::Timestamp;
 
-use super::validate::{Part, Profile};
+use super::validate::{Part, Profile, RuleKind, RulesPlan};
 use crate::{
     api::v1alpha1::PerformanceProfileStatus,
-    prometheus::{Answer, ClientError, Given, GroupState, Loaded, Snapshot, age, longest_age, missing_labels},
+    prometheus::{
+        Answer, ClientError, Given, GroupState, Loaded, RuleSelector, Snapshot, age, longest_age, missing_labels,
+    },
     slo,
 };
 
@@ -141,23 +143,35 @@ fn rules_loaded(profile: &Profile, loaded: &Loaded) -> RulesLoaded {
     let recording = |group: &&slo::RuleGroup| group.rules.iter().any(|rule| matches!(rule, slo::Rule::Record { .. }));
     let expected = || plan.groups.iter().filter(recording).map(|group| group.name.as_str());
     if let Some(name) = expected().find(|name| !groups.contains_key(*name)) {
-        let why = if plan.prometheus_rule_api {
-            missing_labels(&plan.labels, selectors).unwrap_or_else(|| {
-                "if it was written less than a minute ago, wait; else see that the ruleSelector and the \
-                 ruleNamespaceSelector of your Prometheus select it, and that the Prometheus Operator reports no error"
-                    .to_owned()
-            })
-        } else {
-            format!(
-                "the cluster has no PrometheusRule API: load the file in ConfigMap {} into Prometheus",
-                super::build::rules_name(&profile.name)
-            )
-        };
-        return RulesLoaded::Missing(format!("Prometheus has no rule group {name}: {why}"));
+        return RulesLoaded::Missing(format!(
+            "Prometheus has no rule group {name}: {}",
+            not_loaded(profile, plan, selectors)
+        ));
     }
     let failing = |name: &str| groups.get(name).and_then(|GroupState { error, .. }| error.clone());
     match expected().find_map(|name| failing(name).map(|error| (name, error))) {
         Some((name, error)) => RulesLoaded::Failing(format!("rule group {name}: {error}")),
         None => RulesLoaded::Yes,
+    }
+}
+
+/// Why a Prometheus may not have the rules, and what to do.
+fn not_loaded(profile: &Profile, plan: &RulesPlan, selectors: &[RuleSelector]) -> String {
+    match plan.kind {
+        RuleKind::PrometheusRule => missing_labels(&plan.labels, selectors).unwrap_or_else(|| {
+            "if it was written less than a minute ago, wait; else see that the ruleSelector and the \
+             ruleNamespaceSelector of your Prometheus select it, and that the Prometheus Operator reports no error"
+                .to_owned()
+        }),
+        RuleKind::VMRule => format!(
+            "if it was written less than a minute ago, wait; else see that the ruleSelector and the ruleNamespaceSelector \
+             of your VMAlert select VMRule {0}, that the status of VMRule {0} shows no error, and that the URL that is \
+             asked answers for that VMAlert",
+            super::build::rules_name(&profile.name)
+        ),
+        RuleKind::ConfigMap => format!(
+            "they are in a file: load that in ConfigMap {} into Prometheus",
+            super::build::rules_name(&profile.name)
+        ),
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::LabelSelector, jiff::Timestamp};
 
 use super::children::{Children, Live};
+use crate::kube::RuleApis;
 
 mod kinds;
 mod read;
@@ -23,8 +24,8 @@ pub struct Observed {
     pub rivals: Rivals,
     /// The children as they are now.
     pub live: Children<Live>,
-    /// Whether the cluster serves `PrometheusRule`.
-    pub prometheus_rule_api: bool,
+    /// Which APIs for rule objects the cluster serves.
+    pub rule_apis: RuleApis,
 }
 
 /// The workload as found.

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     api::v1alpha1::{ChildState, PerformanceProfile},
-    kube::AppliedMemory,
+    kube::{AppliedMemory, RuleApis},
     metrics::Metrics,
     prometheus::Snapshot,
 };
@@ -45,8 +45,8 @@ pub struct Context {
     pub kinds: TargetKinds,
     /// What was applied before.
     pub memory: AppliedMemory,
-    /// Whether the cluster serves `PrometheusRule`.
-    pub prometheus_rule_api: watch::Receiver<bool>,
+    /// Which APIs for rule objects the cluster serves.
+    pub rule_apis: watch::Receiver<RuleApis>,
     /// What Prometheus said last.
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
     /// Publishes events; one for the process, because it adds up repeated ones.
@@ -78,7 +78,7 @@ pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<A
     let result = match &guarded.0 {
         Ok(profile) if profile.metadata.deletion_timestamp.is_some() => Ok(Action::await_change()),
         Ok(profile) => {
-            let limited = tokio::time::timeout(LONGEST, pipeline(profile, &context)).await;
+            let limited = tokio::time::timeout(LONGEST, Box::pin(pipeline(profile, &context))).await;
             limited.unwrap_or(Err(Error::Timeout(LONGEST)))
         }
         Err(invalid) => context.publisher().undecodable(invalid).await.map(|()| Action::await_change()),
@@ -92,11 +92,11 @@ pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<A
 
 async fn pipeline(profile: &PerformanceProfile, context: &Context) -> Result<Action, Error> {
     let now = Timestamp::now();
-    let prometheus_rule_api = *context.prometheus_rule_api.borrow();
+    let rule_apis = *context.rule_apis.borrow();
     let snapshot = Arc::clone(&context.snapshots.borrow());
 
     let reader = Reader { client: &context.client, stores: &context.stores, kinds: &context.kinds };
-    let observed = reader.observe(profile, prometheus_rule_api, now).await?;
+    let observed = reader.observe(profile, rule_apis, now).await?;
     let checked = validate(profile, &observed, &context.settings);
     let desired = build(&checked);
     let writer = Applier {
@@ -127,8 +127,8 @@ async fn pipeline(profile: &PerformanceProfile, context: &Context) -> Result<Act
 fn next_look(facts: &Facts<'_>, now: Timestamp) -> Duration {
     let target = &facts.profile.spec.target_ref;
     let watched = target.api_version == "apps/v1" && matches!(&*target.kind, "Deployment" | "StatefulSet");
-    let Children { autoscaler: _, disruption_budget: _, rule, rule_file } = facts.applied;
-    let refused = [rule, rule_file].iter().any(|outcome| outcome.state == Some(ChildState::Refused));
+    let Children { autoscaler: _, disruption_budget: _, rule, vm_rule, rule_file } = facts.applied;
+    let refused = [rule, vm_rule, rule_file].iter().any(|outcome| outcome.state == Some(ChildState::Refused));
     let usual = if watched && !refused { resync() } else { resync() / 10 };
     let sooner = [status::grace_ends_in(facts, now), status::maintenance_changes_in(facts, now)];
     sooner.into_iter().flatten().fold(usual, Duration::min)

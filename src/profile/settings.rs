@@ -9,8 +9,10 @@ use crate::slo;
 /// What an installation decides for all profiles: the same for `run`, `render` and `check`.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// Labels on every `PrometheusRule`, so that the installation's `ruleSelector` picks it.
+    /// Labels on every rule object, so that the installation's `ruleSelector` picks it.
     pub rule_labels: BTreeMap<String, String>,
+    /// What Thanos Ruler does about stores that do not answer, where a profile does not say it.
+    pub partial_response_strategy: Option<slo::PartialResponse>,
     /// Evaluation and scrape intervals.
     pub slo: slo::Options,
     /// The time for which profiles in files are read: calendar and maintenance windows depend on it. The

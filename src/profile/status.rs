@@ -6,7 +6,7 @@ use super::{
     children::{Applied, Children, Outcome},
     evaluation::Evaluation,
     observe::{Observed, TargetState},
-    validate::{Part, Profile, blocked, workload},
+    validate::{Part, Profile, RuleKind, RulesPlan, blocked, workload},
 };
 use crate::api::{
     conditions, reasons,
@@ -64,8 +64,17 @@ pub fn status(facts: &Facts<'_>, now: Timestamp) -> PerformanceProfileStatus {
 
 /// Every condition, `Ready` first: it is the first of those it is made of that is not true.
 fn verdicts(facts: &Facts<'_>, now: Timestamp) -> Vec<Verdict> {
-    let Children { autoscaler, disruption_budget, rule, rule_file } = facts.applied;
-    let rules = if rule.state.is_some() || rule.why.is_some() { rule } else { rule_file };
+    let Children { autoscaler, disruption_budget, rule, vm_rule, rule_file } = facts.applied;
+    // While one rule object takes the place of another, the one that is wanted speaks.
+    let rules = match &facts.checked.rules {
+        Part::Wanted(RulesPlan { kind: RuleKind::PrometheusRule, .. }) => rule,
+        Part::Wanted(RulesPlan { kind: RuleKind::VMRule, .. }) => vm_rule,
+        Part::Wanted(RulesPlan { kind: RuleKind::ConfigMap, .. }) => rule_file,
+        Part::Held(_) | Part::Unwanted(_) => {
+            let speaks = |outcome: &&Outcome| outcome.state.is_some() || outcome.why.is_some();
+            [rule, vm_rule].into_iter().find(speaks).unwrap_or(rule_file)
+        }
+    };
     let parts = [
         active(facts),
         target_found(facts),
@@ -142,8 +151,8 @@ fn scaling(facts: &Facts<'_>) -> Option<ScalingStatus> {
 }
 
 fn children(applied: &Children<Applied>) -> Vec<ChildStatus> {
-    let Children { autoscaler, disruption_budget, rule, rule_file } = applied;
-    [autoscaler, disruption_budget, rule, rule_file]
+    let Children { autoscaler, disruption_budget, rule, vm_rule, rule_file } = applied;
+    [autoscaler, disruption_budget, rule, vm_rule, rule_file]
         .into_iter()
         .filter_map(|outcome| {
             Some(ChildStatus {

@@ -8,7 +8,7 @@ use super::{
     children::Children,
     observe::{Observed, Rivals, TargetState, Workload},
 };
-use crate::{api::v1alpha1::PerformanceProfile, yaml};
+use crate::{api::v1alpha1::PerformanceProfile, kube::RuleApis, yaml};
 
 /// A profile named `shop` in the namespace `store` for the Deployment `web`, with this spec beside the target.
 pub fn profile(spec: &str) -> PerformanceProfile {
@@ -43,6 +43,6 @@ pub fn observed() -> Observed {
         }),
         rivals: Rivals::default(),
         live: Children::default(),
-        prometheus_rule_api: true,
+        rule_apis: RuleApis { prometheus_rule: true, vm_rule: false },
     }
 }

@@ -26,6 +26,7 @@ use crate::{
 mod indicators;
 mod metrics;
 mod objectives;
+mod rule_object;
 mod schedule;
 #[cfg(test)]
 mod tests;
@@ -107,8 +108,19 @@ pub struct RulesPlan {
     pub groups: Vec<slo::RuleGroup>,
     /// Labels of the object that holds them.
     pub labels: std::collections::BTreeMap<String, String>,
-    /// Whether the cluster has the API of the Prometheus Operator.
-    pub prometheus_rule_api: bool,
+    /// The kind of that object.
+    pub kind: RuleKind,
+}
+
+/// The kind of the object that holds the rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RuleKind {
+    /// Of the Prometheus Operator.
+    PrometheusRule,
+    /// Of the VictoriaMetrics operator.
+    VMRule,
+    /// A rule file.
+    ConfigMap,
 }
 
 /// Checks everything that the schema cannot see.

@@ -20,8 +20,21 @@ pub struct RuleGroup {
     pub name: String,
     /// How often the rules are evaluated.
     pub interval: Duration,
+    /// What Thanos Ruler does when a store does not answer. Absent: its default; Prometheus knows no such field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partial_response_strategy: Option<PartialResponse>,
     /// The rules, in the order in which they build on each other.
     pub rules: Vec<Rule>,
+}
+
+/// What Thanos Ruler does with a rule when a store does not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum PartialResponse {
+    /// It evaluates what there is, with a warning.
+    Warn,
+    /// It fails the rule.
+    Abort,
 }
 
 /// One rule.
@@ -83,6 +96,7 @@ mod tests {
         let group = RuleGroup {
             name: "g".to_owned(),
             interval: Duration::from_secs(30),
+            partial_response_strategy: None,
             rules: vec![
                 Rule::Record { record: "a:b".to_owned(), expr: "1".to_owned(), labels: BTreeMap::new() },
                 Rule::Alert {

@@ -48,6 +48,7 @@ pub fn workload_group(
     RuleGroup {
         name: format!("plimsoll.{}.{}:workload", identity.namespace, identity.profile),
         interval: INTERVAL,
+        partial_response_strategy: None,
         rules: drafts.into_iter().map(|draft| draft.finish(labels.clone(), alerting)).collect(),
     }
 }

@@ -112,3 +112,20 @@ async fn drift_of_a_rule_file_is_mended() {
     mechanic.delete("ConfigMap", "web-slo").await;
     mechanic.assert_quick();
 }
+
+#[tokio::test]
+#[ignore = "needs a cluster: make test-cluster"]
+async fn drift_of_a_vm_rule_is_mended() {
+    let cluster = Cluster::new().await;
+    let _operator = Operator::start(&cluster).await;
+    cluster.apply_yaml(&deployment("web", 3)).await;
+    let spec = format!("rules: {{kind: VMRule}}\nobjectives:\n{}", objective("availability"));
+    cluster.apply_yaml(&profile_with("web", "web", &spec)).await;
+    cluster.wait_for_condition("web", "Ready", "True", "AsDeclared").await;
+
+    let mut mechanic = Mechanic { cluster: &cluster, took: Vec::new() };
+    mechanic.edit("VMRule", "web-slo", json!({"spec": {"groups": []}})).await;
+    mechanic.edit("VMRule", "web-slo", json!({"metadata": {"labels": {"plimsoll.dev/profile": null}}})).await;
+    mechanic.delete("VMRule", "web-slo").await;
+    mechanic.assert_quick();
+}

@@ -179,6 +179,7 @@ rules:
 - {{apiGroups: [policy], resources: [poddisruptionbudgets], verbs: [get, list, watch, create, patch, delete]}}
 - {{apiGroups: [''], resources: [configmaps], verbs: [get, list, watch, create, patch, delete]}}
 - {{apiGroups: [monitoring.coreos.com], resources: [prometheusrules], verbs: [get, list, watch, create, patch, delete]}}
+- {{apiGroups: [operator.victoriametrics.com], resources: [vmrules], verbs: [get, list, watch, create, patch, delete]}}
 - {{apiGroups: [apps], resources: [deployments, statefulsets], verbs: [get, list, watch]}}
 - {{apiGroups: [events.k8s.io], resources: [events], verbs: [create, patch]}}
 ---

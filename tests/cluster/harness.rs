@@ -2,6 +2,7 @@
 //! says what it is told to say.
 
 mod cluster;
+mod definitions;
 mod eventually;
 mod fixtures;
 mod operator;

@@ -30,3 +30,4 @@ mod rules;
 mod steady;
 mod targets;
 mod undecodable;
+mod vm_rules;

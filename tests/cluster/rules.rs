@@ -8,9 +8,17 @@ use crate::harness::{
     Action, Cluster, Fault, Launch, Operator, PATIENCE, Proxy, deployment, essence, eventually, objective, profile_with,
 };
 
-/// To operators behind this proxy the cluster has no Prometheus Operator.
+/// To operators behind this proxy the cluster has no operator that loads rules.
 pub fn without_rule_api(proxy: &Proxy) -> Fault {
-    proxy.fault(Action::Status(404, "NotFound"), |request| request.path.starts_with("/apis/monitoring.coreos.com/"))
+    without(proxy, &["monitoring.coreos.com", "operator.victoriametrics.com"])
+}
+
+/// To operators behind this proxy the cluster has none of these API groups.
+pub fn without(proxy: &Proxy, groups: &'static [&'static str]) -> Fault {
+    proxy.fault(Action::Status(404, "NotFound"), |request| {
+        let group = request.path.strip_prefix("/apis/").and_then(|rest| rest.split_once('/'));
+        group.is_some_and(|(group, _)| groups.contains(&group))
+    })
 }
 
 fn with_objective() -> String {

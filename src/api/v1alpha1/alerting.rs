@@ -103,9 +103,44 @@ pub struct Severity {
     validation = Rule::new("self.labels.all(k, size(k) <= 317 && k.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$') && self.labels[k].matches('^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$'))").message("labels are Kubernetes labels: letters, digits, dashes, underscores and dots, like release: kube-prometheus-stack")
 )]
 pub struct RuleObject {
-    /// Labels on the PrometheusRule, so that the `ruleSelector` of the installation's Prometheus picks it, like
+    /// The kind of the object. `Auto` (default): a PrometheusRule where the cluster serves that API, else a VMRule of the
+    /// VictoriaMetrics operator where it serves that one, else a ConfigMap with the rule file. A kind that the cluster does not
+    /// serve leaves the rules as they are.
+    #[serde(default)]
+    pub kind: RuleObjectKind,
+
+    /// Labels on the object, so that the `ruleSelector` of the installation's Prometheus or VMAlert picks it, like
     /// `release: kube-prometheus-stack`. They are added to those that the operator was started with. Default: none.
     #[serde(default)]
     #[schemars(extend("maxProperties" = 20), extend("additionalProperties" = {"type": "string", "maxLength": 63}))]
     pub labels: BTreeMap<String, String>,
+
+    /// What Thanos Ruler does with a rule when a store does not answer: `Warn` evaluates what there is, `Abort` fails the rule.
+    /// Only for rules that a Thanos Ruler loads: Prometheus refuses a rule file with it. Default: what the operator was started
+    /// with, which is nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partial_response_strategy: Option<PartialResponseStrategy>,
+}
+
+/// The kind of the object that holds the rules.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RuleObjectKind {
+    /// What the cluster can take.
+    #[default]
+    Auto,
+    /// Of the Prometheus Operator.
+    PrometheusRule,
+    /// Of the VictoriaMetrics operator.
+    VMRule,
+    /// A rule file.
+    ConfigMap,
+}
+
+/// What Thanos Ruler does with a rule when a store does not answer.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartialResponseStrategy {
+    /// It evaluates what there is, with a warning.
+    Warn,
+    /// It fails the rule.
+    Abort,
 }

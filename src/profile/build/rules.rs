@@ -1,4 +1,4 @@
-//! The object that holds the rules: a `PrometheusRule`, or the same as a file in a `ConfigMap`.
+//! The object that holds the rules: a `PrometheusRule`, a `VMRule`, or the same as a file in a `ConfigMap`.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use super::{absent, metadata, rules_name, unbuildable};
 use crate::{
-    kube::{PrometheusRule, PrometheusRuleSpec},
+    kube::{PrometheusRule, PrometheusRuleSpec, VMRule, VMRuleSpec},
     profile::{
         children::Plan,
-        validate::{Part, Profile, RulesPlan},
+        validate::{Part, Profile, RuleKind, RulesPlan},
     },
     slo, yaml,
 };
@@ -18,28 +18,43 @@ use crate::{
 /// Key of the rule file in its `ConfigMap`.
 pub const RULE_FILE_KEY: &str = "rules.yaml";
 
-/// Both kinds of rule object: the one that the cluster can take, and the absence of the other.
-pub fn build(profile: &Profile) -> (Plan<PrometheusRule>, Plan<ConfigMap>) {
-    match &profile.rules {
-        Part::Unwanted(_) => (absent(), absent()),
-        Part::Held(why) => (Plan::Hold(why.clone()), Plan::Hold(why.clone())),
-        Part::Wanted(plan) if plan.prometheus_rule_api => match rule(profile, plan) {
-            Ok(rule) => (Plan::Apply(Box::new(rule)), absent()),
-            Err(error) => (unbuildable(error.to_string()), absent()),
-        },
-        Part::Wanted(plan) => match rule_file_text(&plan.groups) {
-            Ok(text) => (absent(), Plan::Apply(Box::new(rule_file(profile, plan, text)))),
-            Err(error) => (absent(), unbuildable(error.to_string())),
-        },
+/// Every kind of rule object: the one that is wanted, and the absence of the others.
+pub fn build(profile: &Profile) -> (Plan<PrometheusRule>, Plan<VMRule>, Plan<ConfigMap>) {
+    let plan = match &profile.rules {
+        Part::Unwanted(_) => return (absent(), absent(), absent()),
+        Part::Held(why) => return (Plan::Hold(why.clone()), Plan::Hold(why.clone()), Plan::Hold(why.clone())),
+        Part::Wanted(plan) => plan,
+    };
+    match plan.kind {
+        RuleKind::PrometheusRule => (apply(rule(profile, plan)), absent(), absent()),
+        RuleKind::VMRule => (absent(), apply(vm_rule(profile, plan)), absent()),
+        RuleKind::ConfigMap => {
+            let map = rule_file_text(&plan.groups).map(|text| rule_file(profile, plan, text));
+            (absent(), absent(), apply(map))
+        }
     }
 }
 
+fn apply<K>(built: Result<K, impl std::fmt::Display>) -> Plan<K> {
+    built.map_or_else(|error| unbuildable(error.to_string()), |object| Plan::Apply(Box::new(object)))
+}
+
 fn rule(profile: &Profile, plan: &RulesPlan) -> Result<PrometheusRule, serde_json::Error> {
-    let groups = plan.groups.iter().map(serde_json::to_value).collect::<Result<_, _>>()?;
-    let mut rule = PrometheusRule::new(&rules_name(&profile.name), PrometheusRuleSpec { groups });
+    let mut rule = PrometheusRule::new(&rules_name(&profile.name), PrometheusRuleSpec { groups: groups(plan)? });
     rule.metadata = metadata(profile, rules_name(&profile.name));
     label(&mut rule.metadata.labels, plan);
     Ok(rule)
+}
+
+fn vm_rule(profile: &Profile, plan: &RulesPlan) -> Result<VMRule, serde_json::Error> {
+    let mut rule = VMRule::new(&rules_name(&profile.name), VMRuleSpec { groups: groups(plan)? });
+    rule.metadata = metadata(profile, rules_name(&profile.name));
+    label(&mut rule.metadata.labels, plan);
+    Ok(rule)
+}
+
+fn groups(plan: &RulesPlan) -> Result<Vec<serde_json::Value>, serde_json::Error> {
+    plan.groups.iter().map(serde_json::to_value).collect()
 }
 
 fn rule_file(profile: &Profile, plan: &RulesPlan, text: String) -> ConfigMap {

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     api::v1alpha1::{PerformanceProfile, TargetRef},
-    kube::{Category, PrometheusRule, categorize, is_owned_by, message},
+    kube::{Category, PrometheusRule, RuleApis, VMRule, categorize, is_owned_by, message},
     profile::{Guarded, build::rules_name, children::Children, error::Error},
 };
 
@@ -67,20 +67,25 @@ impl Reader<'_> {
     pub async fn observe(
         &self,
         profile: &PerformanceProfile,
-        prometheus_rule_api: bool,
+        rule_apis: RuleApis,
         now: Timestamp,
     ) -> Result<Observed, Error> {
         self.stores.listed().await?;
         let namespace = profile.namespace().unwrap_or_default();
         let name = profile.name_any();
         let rules = rules_name(&name);
-        let (target, autoscaler, disruption_budget, rule, rule_file) = tokio::join!(
+        let (target, autoscaler, disruption_budget, rule, vm_rule, rule_file) = tokio::join!(
             self.target(&namespace, &profile.spec.target_ref),
             self.child::<HorizontalPodAutoscaler>(&namespace, &name),
             self.child::<PodDisruptionBudget>(&namespace, &name),
             async {
-                if prometheus_rule_api { self.child::<PrometheusRule>(&namespace, &rules).await } else { Ok(None) }
+                if rule_apis.prometheus_rule {
+                    self.child::<PrometheusRule>(&namespace, &rules).await
+                } else {
+                    Ok(None)
+                }
             },
+            async { if rule_apis.vm_rule { self.child::<VMRule>(&namespace, &rules).await } else { Ok(None) } },
             self.child::<ConfigMap>(&namespace, &rules),
         );
         let target = target?;
@@ -89,9 +94,10 @@ impl Reader<'_> {
             autoscaler: autoscaler?,
             disruption_budget: disruption_budget?,
             rule: rule?,
+            vm_rule: vm_rule?,
             rule_file: rule_file?,
         };
-        Ok(Observed { now, target, rivals, live, prometheus_rule_api })
+        Ok(Observed { now, target, rivals, live, rule_apis })
     }
 
     async fn child<K>(&self, namespace: &str, name: &str) -> Result<Option<K>, Error>

@@ -33,6 +33,7 @@ fn all_applied() -> Children<Applied> {
         autoscaler: outcome("HorizontalPodAutoscaler", ChildState::Applied, None),
         disruption_budget: outcome("PodDisruptionBudget", ChildState::Applied, None),
         rule: outcome("PrometheusRule", ChildState::Applied, None),
+        vm_rule: Outcome { kind: "VMRule", name: "shop-slo".to_owned(), state: None, why: None },
         rule_file: Outcome { kind: "ConfigMap", name: "shop-slo".to_owned(), state: None, why: None },
     }
 }
@@ -197,6 +198,45 @@ fn rules_that_are_not_loaded_say_so() {
     let (truth, reason, message) = condition(&status, "RulesLoaded");
     assert_eq!((&*truth, &*reason), ("False", reasons::NOT_SELECTED));
     assert!(message.contains("availability:window") && message.contains("ruleSelector"), "{message}");
+}
+
+#[test]
+fn rules_that_are_not_loaded_say_what_loads_the_kind_they_are_of() {
+    let observed = || {
+        let mut observed = observed();
+        observed.rule_apis.vm_rule = true;
+        observed
+    };
+    for (kind, words) in [
+        ("VMRule", ["VMAlert select VMRule shop-slo", "the URL that is asked"]),
+        ("ConfigMap", ["ConfigMap shop-slo", "load"]),
+    ] {
+        let profile = profile(&format!("rules: {{kind: {kind}}}\n{AVAILABILITY}"));
+        let status = status_of(&profile, &observed(), &all_applied(), given(0.6, 10, &[]));
+        let (truth, reason, message) = condition(&status, "RulesLoaded");
+        assert_eq!((&*truth, &*reason), ("False", reasons::NOT_SELECTED));
+        assert!(words.iter().all(|word| message.contains(word)), "{message}");
+    }
+}
+
+#[test]
+fn of_several_rule_objects_the_wanted_one_speaks() {
+    let kept = || {
+        let why = Why::new(reasons::APPLY_FAILED, "kept until VMRule shop-slo is written");
+        outcome("PrometheusRule", ChildState::Held, Some(why))
+    };
+    let applied = Children {
+        rule: kept(),
+        vm_rule: outcome("VMRule", ChildState::Failed, Some(Why::new(reasons::APPLY_FAILED, "no room"))),
+        ..all_applied()
+    };
+    let mut observed = observed();
+    observed.rule_apis.vm_rule = true;
+    let profile = profile(&format!("rules: {{kind: VMRule}}\n{AVAILABILITY}"));
+    let status = status_of(&profile, &observed, &applied, Answer::NotConfigured);
+    assert_eq!(condition(&status, "RulesReady").2, "no room");
+    let children: Vec<_> = status.children.iter().map(|child| (&*child.kind, child.state)).collect();
+    assert!(children.contains(&("PrometheusRule", ChildState::Held)), "{children:?}");
 }
 
 #[test]

@@ -1,18 +1,16 @@
 //! From the objectives of a profile to rule groups.
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::{
     Part, RulesPlan, indicators,
     metrics::{CPU_UTILIZATION, MEMORY_UTILIZATION, held_utilization},
-    schedule,
+    rule_object, schedule,
 };
 use crate::{
     api::{
-        labels, reasons,
+        reasons,
         v1alpha1::{self, Autoscaling, BurnThreshold, Management, PerformanceProfile},
     },
     profile::{
@@ -66,8 +64,17 @@ pub fn rules(
         let spans = schedule::spans(&stretches);
         groups.push(slo::workload_group(&workload, percent(cpu), percent(memory), &alerting, &spans));
     }
-    let labels = rule_labels(profile, settings);
-    (sound, Part::Wanted(RulesPlan { groups, labels, prometheus_rule_api: observed.prometheus_rule_api }))
+    let kind = match rule_object::kind(profile, observed.rule_apis) {
+        Ok(kind) => kind,
+        Err(why) => return (sound, Part::Held(why)),
+    };
+    if let Some(finding) = rule_object::unfit(profile, kind) {
+        let message = finding.to_string();
+        findings.push(finding);
+        return (sound, Part::Held(Why::new(reasons::INVALID, message)));
+    }
+    rule_object::partial_response(profile, settings, kind, &mut groups, findings);
+    (sound, Part::Wanted(RulesPlan { groups, labels: rule_object::labels(profile, settings), kind }))
 }
 
 /// The alerts of an objective say what it is for.
@@ -84,14 +91,6 @@ fn described(alerting: &slo::Alerting, profile: &PerformanceProfile, objective: 
 
 fn percent(utilization: Option<i32>) -> Option<u32> {
     utilization.and_then(|percent| u32::try_from(percent).ok())
-}
-
-/// The labels of the object that holds the rules, those of the profile before those of the installation.
-fn rule_labels(profile: &PerformanceProfile, settings: &Settings) -> BTreeMap<String, String> {
-    let mut all = settings.rule_labels.clone();
-    all.extend(profile.spec.rules.clone().unwrap_or_default().labels);
-    all.retain(|key, _| key != labels::PROFILE && key != labels::MANAGED_BY);
-    all
 }
 
 /// What the profile's alerts carry.

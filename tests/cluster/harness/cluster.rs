@@ -15,7 +15,11 @@ use kube::{
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use super::{PATIENCE, eventually};
+use super::{
+    PATIENCE,
+    definitions::{definition, vm_rule_definition},
+    eventually,
+};
 
 const DEFINITION: &str = include_str!("../../../crds/performanceprofiles.plimsoll.dev.yaml");
 
@@ -261,6 +265,7 @@ fn resource(kind: &str) -> (ApiResource, bool) {
         "HorizontalPodAutoscaler" => ("autoscaling", "v2", "horizontalpodautoscalers", true),
         "PodDisruptionBudget" => ("policy", "v1", "poddisruptionbudgets", true),
         "PrometheusRule" => ("monitoring.coreos.com", "v1", "prometheusrules", true),
+        "VMRule" => ("operator.victoriametrics.com", "v1beta1", "vmrules", true),
         "ConfigMap" => ("", "v1", "configmaps", true),
         "Deployment" => ("apps", "v1", "deployments", true),
         "StatefulSet" => ("apps", "v1", "statefulsets", true),
@@ -299,8 +304,8 @@ pub async fn config() -> Config {
     config
 }
 
-/// The definitions that the tests need. Those of the Prometheus Operator are left as they are
-/// where it is installed, and stay where it is not: other suites may have come to rely on them.
+/// The definitions that the tests need. Those of the Prometheus Operator and of the VictoriaMetrics operator are left as they are
+/// where these are installed, and stay where it is not: other suites may have come to rely on them.
 async fn install_definitions(client: &Client) {
     let api = Api::<DynamicObject>::all_with(client.clone(), &resource("CustomResourceDefinition").0);
     let params = PatchParams::apply(TESTER).force();
@@ -310,6 +315,11 @@ async fn install_definitions(client: &Client) {
         if api.get_opt(&name).await.unwrap_or_else(|error| panic!("no cluster: {error}")).is_none() {
             all.push(definition("monitoring.coreos.com", kind, plural, &json!({})));
         }
+    }
+    let vm_rules = vm_rule_definition();
+    let name = vm_rules["metadata"]["name"].as_str().expect("a name");
+    if api.get_opt(name).await.unwrap_or_else(|error| panic!("no cluster: {error}")).is_none() {
+        all.push(vm_rules);
     }
     let scale = json!({
         "specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas", "labelSelectorPath": ".status.selector",
@@ -329,21 +339,4 @@ async fn install_definitions(client: &Client) {
         })
         .await;
     }
-}
-
-fn definition(group: &str, kind: &str, plural: &str, subresources: &Value) -> Value {
-    json!({
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": format!("{plural}.{group}"), "annotations": {"api-approved.kubernetes.io": "unapproved, for tests"}},
-        "spec": {
-            "group": group,
-            "scope": "Namespaced",
-            "names": {"kind": kind, "plural": plural, "singular": kind.to_lowercase()},
-            "versions": [{
-                "name": "v1", "served": true, "storage": true, "subresources": subresources,
-                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}},
-            }],
-        },
-    })
 }

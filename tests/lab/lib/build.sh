@@ -55,6 +55,24 @@ elsewhere() { # PACKAGE@VERSION [GO-FLAG]... OUTPUT: of a module that can be bui
   mv "$bin"/* "$output"
 }
 
+without_pages() { # MODULE VERSION DIRECTORY COMMAND OUTPUT: of a module that embeds web pages which its archive has not
+  local work module=$1 version=$2
+  work=$(scratch)
+  (
+    cd "$work"
+    cp -r "$(cd / && go mod download -json "$module@$version" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')" module
+    chmod -R u+w module
+    mkdir -p "module/$3" main
+    echo 'Built without its web pages.' >"module/$3/index.html"
+    # As a dependency, so that the binary names the version that it is of.
+    sed "s,^module .*,module plimsoll.dev/lab/pages," module/go.mod >main/go.mod
+    cp module/go.sum main
+    cd main
+    go mod edit -require "$module@$version" -replace "$module=../module"
+    go build -mod=mod -buildvcs=false -ldflags "-s -X github.com/prometheus/common/version.Version=${version#v}" -o "$5" "$module/$4"
+  )
+}
+
 build() { # [full]
   local kubernetes operator name
   kubernetes=$(pinned "$HERE/go.mod" k8s.io/kubernetes)
@@ -82,6 +100,10 @@ build() { # [full]
     compile "$name" github.com/prometheus/prometheus "$PROMETHEUS" \
       elsewhere "github.com/prometheus/prometheus/cmd/$name@$PROMETHEUS" -tags remove_all_sd,enable_kubernetes_sd \
       -ldflags "-s -X github.com/prometheus/common/version.Version=$PROMETHEUS_VERSION"
+  done
+  for name in alertmanager amtool; do
+    compile "$name" github.com/prometheus/alertmanager "$ALERTMANAGER" \
+      without_pages github.com/prometheus/alertmanager "$ALERTMANAGER" ui/app/dist "cmd/$name"
   done
   # Its go.mod has replace directives, which `go install` refuses: a module of ours names its commands as tools.
   operator=$(pinned "$HERE/prometheus-operator/go.mod" "$OPERATOR_MODULE")

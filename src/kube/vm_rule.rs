@@ -1,0 +1,23 @@
+//! The `VMRule` of the VictoriaMetrics operator, as far as we write it.
+
+use kube::CustomResource;
+use serde::{Deserialize, Serialize};
+
+/// Rules that the VictoriaMetrics operator hands to each `VMAlert` whose `ruleSelector` matches.
+/// Source of the shape: the `operator.victoriametrics.com/v1beta1` API. Its groups have the fields of a Prometheus rule file but
+/// `partial_response_strategy`, and one field that it does not know keeps the whole object from being read.
+#[derive(CustomResource, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[kube(
+    group = "operator.victoriametrics.com",
+    version = "v1beta1",
+    kind = "VMRule",
+    plural = "vmrules",
+    namespaced,
+    schema = "disabled",
+    derive = "PartialEq"
+)]
+pub struct VMRuleSpec {
+    /// Every group of rules, as JSON: what a person has written into one of ours must not keep it from being read.
+    #[serde(default)]
+    pub groups: Vec<serde_json::Value>,
+}

@@ -1,0 +1,57 @@
+//! Definitions of kinds that come with other operators, as far as the tests need them.
+
+use serde_json::{Value, json};
+
+pub fn definition(group: &str, kind: &str, plural: &str, subresources: &Value) -> Value {
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": format!("{plural}.{group}"), "annotations": {"api-approved.kubernetes.io": "unapproved, for tests"}},
+        "spec": {
+            "group": group,
+            "scope": "Namespaced",
+            "names": {"kind": kind, "plural": plural, "singular": kind.to_lowercase()},
+            "versions": [{
+                "name": "v1", "served": true, "storage": true, "subresources": subresources,
+                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}},
+            }],
+        },
+    })
+}
+
+/// `VMRule` with what its own definition demands: groups are told apart by name, fields that are not known are dropped, and the
+/// status is a subresource that its operator writes.
+pub fn vm_rule_definition() -> Value {
+    let text = json!({"type": "string"});
+    let texts = json!({"type": "object", "additionalProperties": text});
+    let rule = json!({
+        "type": "object",
+        "required": ["expr"],
+        "properties": {
+            "record": text, "alert": text, "expr": text, "for": text, "keep_firing_for": text, "labels": texts,
+            "annotations": texts,
+        },
+    });
+    let groups = json!({
+        "type": "array",
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["name"],
+        "items": {
+            "type": "object",
+            "required": ["name", "rules"],
+            "properties": {"name": text, "interval": text, "rules": {"type": "array", "items": rule}},
+        },
+    });
+    let mut all = definition("operator.victoriametrics.com", "VMRule", "vmrules", &json!({"status": {}}));
+    let version = &mut all["spec"]["versions"][0];
+    version["name"] = json!("v1beta1");
+    version["schema"]["openAPIV3Schema"] = json!({
+        "type": "object",
+        "required": ["spec"],
+        "properties": {
+            "spec": {"type": "object", "required": ["groups"], "properties": {"groups": groups}},
+            "status": {"type": "object", "properties": {"updateStatus": text}},
+        },
+    });
+    all
+}

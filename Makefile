@@ -114,3 +114,7 @@ e2e: lab image ## The demo with assertions: real pods, real HPA, real Prometheus
 .PHONY: bench
 bench: lab image ## Figures: memory, binary size, time to children, writes in steady state
 	KUBECONFIG='$(LAB_KUBECONFIG)' tests/bench.sh
+
+.PHONY: bench-slo
+bench-slo: lab-build ## Figures of the objectives: false alarms, incidents found, samples read
+	LAB_BIN='$(LAB_BIN)' cargo bench --locked --profile dev --bench slo

@@ -128,7 +128,7 @@ fn failures_are_those_of_the_service() {
 fn slow_requests_are_those_above_the_bucket() {
     for (index, sample) in SAMPLES.iter().enumerate() {
         let name = ["otel", "prom", "istio", "linkerd", "nginx", "envoy"][index];
-        Case::new(format!("preset-{name}-latency"), rules(latency(sample)))
+        all_are_numbers(Case::new(format!("preset-{name}-latency"), rules(latency(sample))), 120)
             .series(sample.count, &Counter::starting_at(5).rise(100, 120))
             .series(sample.bucket, &Counter::starting_at(5).rise(80, 120))
             .series(&other(sample.count), &Counter::starting_at(5).rise(1_000, 120))

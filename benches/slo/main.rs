@@ -3,7 +3,14 @@
 //! `make bench-slo`. First chance: pages that nobody needs and incidents that nobody hears of. Then cost: samples that
 //! Prometheus reads in a minute for one objective.
 
-#![allow(missing_docs, clippy::panic, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::print_stdout)]
+#![allow(
+    missing_docs,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout
+)]
 #![allow(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,

@@ -167,3 +167,21 @@ fn metrics_can_be_chosen() {
     let off = checked("autoscaling: {mode: Disabled}", &observed());
     assert!(matches!(off.autoscaler, Part::Unwanted(_)));
 }
+
+#[test]
+fn a_threshold_that_no_usual_bucket_ends_at_is_a_warning() {
+    let of = |preset: &str, latency: &str| {
+        let spec = format!(
+            "telemetry: {{preset: {preset}}}\nobjectives:\n- name: a\n  target: \"99\"\n  indicator: {{latency: {{{latency}}}}}"
+        );
+        let checked = checked(&spec, &observed());
+        assert!(matches!(checked.rules, Part::Wanted(_)), "{:?}", checked.findings);
+        checked.findings.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let said = of("OpenTelemetry", "threshold: 200ms");
+    assert!(said[0].contains("spec.objectives[0].indicator.latency.threshold"), "{said:?}");
+    assert!(said[0].contains("100ms and 250ms"), "{said:?}");
+    assert_eq!(of("OpenTelemetry", "threshold: 250ms").len(), 0);
+    assert_eq!(of("OpenTelemetry", "threshold: 200ms, format: Native").len(), 0);
+    assert_eq!(of("OpenTelemetry", "threshold: 200ms, histogram: own_seconds").len(), 0);
+}

@@ -53,18 +53,21 @@ pub(super) fn pin(rule: &mut IcalRecurRule, start: DateTime) {
 }
 
 /// The local times of a pinned rule that starts at `start`, from `low` to `high`.
-///
-/// Without COUNT, whole intervals before `low` are leapt over. With it they are walked, because occurrences count from
-/// the first; COUNT itself, and the days up to `high`, bound the walk.
 pub(super) fn between(
     rule: &IcalRecurRule,
     start: DateTime,
     low: DateTime,
     high: DateTime,
 ) -> impl Iterator<Item = DateTime> + use<> {
-    let start = if rule.count.is_none() { leap(rule, start, low).unwrap_or(start) } else { start };
-    let rule = IcalRecurRule { until: Some(ical(high)), ..rule.clone() };
-    IcalRecurExpand::new(rule, ical(start)).filter_map(civil).skip_while(move |at| *at < low)
+    let bounded = IcalRecurRule { until: Some(ical(high)), ..rule.clone() };
+    let start = ical(entry(rule, start, low));
+    IcalRecurExpand::new(bounded, start).filter_map(civil).skip_while(move |at| *at < low)
+}
+
+/// Where the walk begins. With COUNT at the start, because occurrences count from the first; then COUNT itself, and the
+/// days up to the end, bound the walk. Else near `low`, however long ago the start was.
+fn entry(rule: &IcalRecurRule, start: DateTime, low: DateTime) -> DateTime {
+    if rule.count.is_some() { start } else { leap(rule, start, low).unwrap_or(start) }
 }
 
 /// A midnight whole intervals after the start, from which on no occurrence at or after `low` is lost. `None` if there is
@@ -133,6 +136,14 @@ mod tests {
         "FREQ=YEARLY;BYMONTH=1,12;BYDAY=1MO,-1SU;BYSETPOS=1,-1",
     ];
 
+    #[test]
+    fn a_week_of_the_year_before_is_not_leapt_over() {
+        let at = |text: &str| text.parse::<DateTime>().unwrap();
+        let rule = IcalRecurRule::parse("FREQ=YEARLY;BYWEEKNO=53;BYDAY=SU").unwrap();
+        let (start, low, high) = (at("2010-01-03T00:00:00"), at("2027-01-01T00:00:00"), at("2027-12-31T00:00:00"));
+        assert_eq!(between(&rule, start, low, high).collect::<Vec<_>>(), [at("2027-01-03T00:00:00")]);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
         #[test]
@@ -160,7 +171,7 @@ mod tests {
                 IcalRecurFreq::Monthly => 31,
                 _ => 2 * 366,
             };
-            let walked = low.duration_since(leap(&rule, start, low).unwrap_or(start)).as_hours() / 24;
+            let walked = low.duration_since(entry(&rule, start, low)).as_hours() / 24;
             prop_assert!(walked <= days * i64::from(interval) + 366, "{walked} days are walked before the horizon");
             // A week number without a day is read as the weekday of the start, not as seven days.
             if unpinned.by_week_no.is_empty() {

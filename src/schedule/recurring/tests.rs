@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
+use super::super::merge;
 use super::*;
-use crate::schedule::merge;
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -117,6 +117,15 @@ fn occurrences_overlap_the_horizon_and_are_whole() {
     let long = Recurring::new("FREQ=YEARLY", "2026-10-24T12:00:00", "Europe/Berlin", 24 * HOUR).unwrap();
     let found = long.occurrences(at("2026-10-01T00:00:00Z"), at("2026-12-01T00:00:00Z")).unwrap();
     assert_eq!(found, [(at("2026-10-24T10:00:00Z"), at("2026-10-25T10:00:00Z"))]);
+}
+
+#[test]
+fn horizons_that_begin_or_end_about_a_change() {
+    // 02:30 shifts to 03:30 summer time and lasts until 04:30, that is 02:30 UTC.
+    let night = window("FREQ=DAILY", "2026-01-01T02:30:00", "Europe/Berlin");
+    assert_eq!(starts(&night, "2026-03-29T02:20:00Z", "2026-03-29T03:00:00Z"), ["2026-03-29T01:30:00Z"]);
+    // It ends at 02:10 for the second time; 02:30 has been once.
+    assert_eq!(starts(&night, "2026-10-25T00:00:00Z", "2026-10-25T01:10:00Z"), ["2026-10-25T00:30:00Z"]);
 }
 
 #[test]

@@ -105,6 +105,7 @@ test-cluster: lab-build ## Everything that needs the real API server and control
 	@$(LAB) up
 	@$(LAB) monitoring crds
 	KUBECONFIG='$(LAB_KUBECONFIG)' cargo test --locked --test cluster --test crd -- --ignored --test-threads=4
+	KUBECONFIG='$(LAB_KUBECONFIG)' LAB_BIN='$(LAB_BIN)' PLIMSOLL="$(TARGET)/debug/plimsoll" tests/backfill.sh
 	KUBECONFIG='$(LAB_KUBECONFIG)' HELM='$(LAB_BIN)/helm' tests/chart.sh
 
 .PHONY: e2e

@@ -119,3 +119,5 @@ bench: lab image ## Figures: memory, binary size, time to children, writes in st
 .PHONY: bench-slo
 bench-slo: lab-build ## Figures of the objectives: false alarms, incidents found, samples read
 	LAB_BIN='$(LAB_BIN)' cargo bench --locked --profile dev --bench slo
+	cargo build --locked --bin plimsoll
+	MEASURE=1 PLIMSOLL="$(TARGET)/debug/plimsoll" tests/backtest.sh

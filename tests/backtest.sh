@@ -88,5 +88,17 @@ grep -q 'ErrorBudgetBurn page-fast' "$work/account.txt" || fail "the table has n
 backtest --output html > "$work/account.html" || fail "no page"
 if command -v xmllint >/dev/null; then xmllint --html --noout "$work/account.html" 2>"$work/lint" || true; fi
 grep -q '</svg>' "$work/account.html" && ! grep -qE '(src|href)=' "$work/account.html" || fail "the page needs something from elsewhere"
+if [ -n "${MEASURE:-}" ]; then # how long it takes, for `make bench-slo`
+  for profile in 1 2 3 4 5; do
+    printf -- '---\napiVersion: plimsoll.dev/v1alpha1\nkind: PerformanceProfile\nmetadata: {name: p%s, namespace: store}\nspec:\n  targetRef: {name: t%s}\n  objectives:\n' $profile $profile
+    for objective in $(seq 20); do
+      printf '  - {name: o%s, target: "99.9", indicator: {ratio: {errors: '"'requests_total{code=\"500\"}'"', total: requests_total}}}\n' "$objective"
+    done
+  done > "$work/hundred.yaml"
+  at() { date +%s.%N; }
+  begin=$(at); backtest >/dev/null; middle=$(at)
+  "$plimsoll" backtest "$work/hundred.yaml" --prometheus-url "http://127.0.0.1:$port" --until 2026-03-02T00:00:00Z --since 30d --scrape-interval 1m --output json | jq -e '.objectives | length == 100' >/dev/null || fail "not a hundred"
+  awk -v a="$begin" -v b="$middle" -v c="$(at)" 'BEGIN { printf "30 days of one objective: %.1f s; of a hundred: %.1f s (debug build)\n", b - a, c - b }'
+fi
 [ -z "${KEEP:-}" ] || cp "$work"/account.* "$KEEP"
 echo "ok  table and page"

@@ -64,10 +64,11 @@ struct Method {
     tiers_only: bool,
 }
 
-fn methods() -> [Method; 3] {
+fn methods() -> [Method; 4] {
     let with = |min_failures, threshold| Alerting { min_failures, threshold, ..Alerting::default() };
     [
         Method { name: "Plimsoll", alerting: with(5, Threshold::Rate), tiers_only: false },
+        Method { name: "Plimsoll, its tiers alone", alerting: with(5, Threshold::Rate), tiers_only: true },
         Method { name: "Plimsoll, burnThreshold: Budget", alerting: with(5, Threshold::Budget), tiers_only: false },
         Method { name: "method 6 alone (Sloth's rules)", alerting: with(0, Threshold::Rate), tiers_only: true },
     ]

@@ -1,8 +1,8 @@
 //! Samples that a real Prometheus reads in a minute for one objective over 250 series, scraped and evaluated each 30 s.
 //!
-//! A history is written into its database: the service's series for three days, and what the rules have recorded for thirty. Then each
+//! A history is written into its database: the service's series for four days, and what the rules have recorded for thirty. Then each
 //! rule is asked once, with statistics, and counts as often as its group is evaluated in a minute. The formulas of Sloth
-//! and Pyrra are written from the published form of their rules, for the windows that three days hold.
+//! and Pyrra are written from the published form of their rules, for the windows that these hold.
 
 use std::{
     fmt::Write as _,

@@ -112,3 +112,53 @@ fn much_traffic_has_no_trickle() {
         .never(300, r#"alertname=~".+""#)
         .run();
 }
+
+#[test]
+fn an_hour_of_errors_pages_at_three_hundred_and_a_thousand_requests_an_hour_and_one_error_does_not() {
+    // So many good and bad requests a minute in an hour in which about a fifth fails.
+    for (name, all, good, bad) in [("300-an-hour", 5, 4, 1), ("1000-an-hour", 17, 14, 3)] {
+        let (single, begin) = (2 * HOUR, 12 * HOUR);
+        let end = begin + 3 * HOUR;
+        Case::new(name, rules())
+            .series(OK, &Counter::starting_at(9).rise(all, begin).rise(good, HOUR).rise(all, 2 * HOUR))
+            .series(
+                ERROR,
+                &Counter::starting_at(9)
+                    .rise(0, single)
+                    .rise(1, 1)
+                    .rise(0, begin - single - 1)
+                    .rise(bad, HOUR)
+                    .rise(0, 2 * HOUR),
+            )
+            .holds(single + 3, "plimsoll:burn_rate:5m > 10")
+            .firing(begin, r#"alertname=~".+""#, 0)
+            .firing(begin + HOUR, r#"tier="page-fast",severity="critical""#, 1)
+            .firing(end, r#"tier="page-fast""#, 0)
+            .run();
+    }
+}
+
+#[test]
+fn an_error_at_night_is_silent_where_the_day_is_ten_times_as_busy() {
+    // 60 requests an hour by night and 600 by day: one error at night is 17 times the allowed rate for an hour.
+    let (night, day) = (8 * HOUR, 12 * HOUR);
+    let error = night + day + 2 * HOUR;
+    let (end, begin) = (2 * (night + day), night + day + night + HOUR);
+    let nights = |counter: Counter| counter.rise(1, night).rise(10, day).rise(1, night);
+    Case::new("diurnal", rules())
+        .series(OK, &nights(Counter::starting_at(9)).rise(10, HOUR).rise(8, HOUR).rise(10, end - begin - HOUR))
+        .series(
+            ERROR,
+            &Counter::starting_at(9)
+                .rise(0, error)
+                .rise(1, 1)
+                .rise(0, begin - error - 1)
+                .rise(2, HOUR)
+                .rise(0, end - begin - HOUR),
+        )
+        .holds(error + 3, "plimsoll:burn_rate:1h > 14.4")
+        .firing(begin, r#"alertname=~".+""#, 0)
+        // A fifth of the requests of an hour by day is an incident.
+        .firing(begin + HOUR, r#"tier="page-fast",severity="critical""#, 1)
+        .run();
+}

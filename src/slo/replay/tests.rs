@@ -129,3 +129,47 @@ fn a_calendar_window_begins_anew() {
     assert!(replay.remaining[2 * DAY - 2] < -5.0);
     assert!((replay.remaining[2 * DAY + 2] - 1.0).abs() < 1e-9, "{}", replay.remaining[2 * DAY + 2]);
 }
+
+/// Requests at random: of hours in which a fifth fails, all page at 300 requests an hour, and a month that is met never does at 60.
+#[test]
+fn incidents_at_three_hundred_an_hour_page_and_a_month_that_is_met_does_not() {
+    let mut state = 7_u64;
+    let mut random = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 11) as f64 / (1_u64 << 53) as f64
+    };
+    let mut poisson = move |mean: f64| {
+        let (limit, mut product, mut count) = ((-mean).exp(), random(), 0.0);
+        while product > limit {
+            product *= random();
+            count += 1.0;
+        }
+        count
+    };
+    let mut at_random = |minutes: usize, per_hour: f64, share: &dyn Fn(usize) -> f64| {
+        let mut events: Vec<(f64, f64)> = Vec::new();
+        for minute in 0..minutes {
+            let bad = poisson(per_hour / 60.0 * share(minute));
+            events.push((bad + poisson(per_hour / 60.0 * (1.0 - share(minute))), bad));
+        }
+        let five = |of: fn(&(f64, f64)) -> f64| -> Vec<f64> {
+            let sum = |index: usize| events[(index + 1).saturating_sub(5)..=index].iter().map(of).sum::<f64>();
+            (0..events.len()).map(|index| sum(index) / 300.0).collect()
+        };
+        History { start: 0, total: five(|(total, _)| *total), bad: five(|(_, bad)| *bad) }
+    };
+    let is_page = |fired: &Fired| fired.alert == "ErrorBudgetBurn" && fired.severity == Severity::Page;
+    let begin = 2 * DAY;
+    let found = (0..40)
+        .filter(|_| {
+            let share = |minute| if (begin..begin + 60).contains(&minute) { 0.2 } else { 0.0003 };
+            run(&at_random(begin + 120, 300.0, &share), DAY).fired.iter().any(is_page)
+        })
+        .count();
+    assert!(found >= 38, "{found} of 40");
+    let month = at_random(32 * DAY, 60.0, &|_| 0.0003);
+    let pages = run(&month, 2 * DAY).fired.into_iter().filter(is_page).count();
+    assert_eq!(pages, 0);
+}

@@ -362,6 +362,9 @@ spec:
     assert_eq!(window["isRolling"], false);
     assert_eq!(window["calendar"]["timeZone"], "Africa/Johannesburg");
     assert!(window["calendar"]["startTime"].as_str().unwrap().ends_with("-01 00:00:00"), "{window}");
+    let (code, imported, stderr) = ran(&["import", "--from", "openslo", "-"], &exported);
+    assert_eq!((code, stderr.as_str()), (0, ""), "{exported}");
+    assert!(imported.contains("period: Quarter") && imported.contains("timeZone: Africa/Johannesburg"), "{imported}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::{Defaults, Fields, Imported, Refusal, Slo, dns_label, promql, target,
 use crate::{
     api::{
         Duration,
-        v1alpha1::{self, TargetRef},
+        v1alpha1::{self, CalendarPeriod, TargetRef},
     },
     export,
     input::Manifest,
@@ -80,7 +80,13 @@ fn objective(
             ));
         }
     }
-    let window = if version == "openslo/v1" { window_of(fields)? } else { window_of_alpha(fields)? };
+    let calendar = if version == "openslo/v1" { calendar_of(fields, imported)? } else { None };
+    let window = match (version, &calendar) {
+        // Of no effect beside a calendar.
+        (_, Some(_)) => Duration::from_secs(30 * 86_400),
+        ("openslo/v1", None) => window_of(fields)?,
+        _ => window_of_alpha(fields)?,
+    };
     let target = target_of(fields, &at)?;
     let indicator = if version == "openslo/v1" {
         indicator(fields, all)?
@@ -111,13 +117,16 @@ fn objective(
         namespace: annotation(export::NAMESPACE).map(str::to_owned),
         service: service.to_owned(),
         target: annotation(export::TARGET).and_then(target_ref),
-        objective: v1alpha1::Objective::new(
-            shown,
-            fields.text("/spec/description").filter(|text| !text.is_empty()).map(str::to_owned),
-            target,
-            window,
-            indicator,
-        ),
+        objective: v1alpha1::Objective {
+            calendar,
+            ..v1alpha1::Objective::new(
+                shown,
+                fields.text("/spec/description").filter(|text| !text.is_empty()).map(str::to_owned),
+                target,
+                window,
+                indicator,
+            )
+        },
         defaults,
     })
 }
@@ -139,6 +148,29 @@ fn target_of(fields: &Fields<'_>, at: &str) -> Result<crate::api::Target, Refusa
     target(value).map_err(|message| (pointer, message))
 }
 
+/// A window that begins with the week, month or quarter of a zone.
+fn calendar_of(fields: &Fields<'_>, imported: &mut Imported) -> Result<Option<v1alpha1::Calendar>, Refusal> {
+    let at = "/spec/timeWindow/0";
+    if fields.peek(&format!("{at}/calendar/timeZone")).is_none()
+        || fields.flag(&format!("{at}/isRolling")) == Some(true)
+    {
+        return Ok(None);
+    }
+    let period = match fields.text(&format!("{at}/duration")) {
+        Some("1w") => CalendarPeriod::Week,
+        Some("1M") => CalendarPeriod::Month,
+        Some("1Q") => CalendarPeriod::Quarter,
+        _ => return Err((at.to_owned(), "only calendar windows of 1w, 1M and 1Q have an equivalent".to_owned())),
+    };
+    let start = format!("{at}/calendar/startTime");
+    // Written by `export`, and by all who let the window begin with the period.
+    if fields.text(&start).is_some_and(|text| !text.ends_with("00:00:00")) {
+        imported.note(fields, &start, "the window begins at midnight, with the week, month or quarter");
+    }
+    let time_zone = fields.text(&format!("{at}/calendar/timeZone")).unwrap_or("UTC").to_owned();
+    Ok(Some(v1alpha1::Calendar { period, time_zone }))
+}
+
 fn window_of(fields: &Fields<'_>) -> Result<Duration, Refusal> {
     let at = "/spec/timeWindow/0";
     let refused = |message: String| (at.to_owned(), message);
@@ -146,7 +178,7 @@ fn window_of(fields: &Fields<'_>) -> Result<Duration, Refusal> {
         return Err(("/spec/timeWindow".to_owned(), "exactly one time window has an equivalent".to_owned()));
     }
     if fields.flag(&format!("{at}/isRolling")) != Some(true) || fields.peek(&format!("{at}/calendar")).is_some() {
-        return Err(refused("a calendar window has no equivalent: only rolling ones have".to_owned()));
+        return Err(refused("a calendar window without a zone has no equivalent".to_owned()));
     }
     let text = fields.text(&format!("{at}/duration")).ok_or_else(|| refused("it has no duration".to_owned()))?;
     window(text).map_err(refused)

@@ -1,7 +1,11 @@
 //! Pyrra: the resource `ServiceLevelObjective`.
 
 use super::{Defaults, Fields, Imported, Refusal, Slo, dns_label, promql, target, window};
-use crate::{api::v1alpha1, input::Manifest, slo::Selector};
+use crate::{
+    api::v1alpha1,
+    input::Manifest,
+    slo::{self, Selector},
+};
 
 /// Labels with this prefix are put on Pyrra's alerts, without it.
 const PROPAGATED: &str = "pyrra.dev/";
@@ -39,7 +43,8 @@ pub(super) fn read(manifests: &[Manifest], slos: &mut Vec<Slo>, imported: &mut I
 /// The workload after the label `job`, which most installations name like it.
 fn service(objective: &v1alpha1::Objective) -> Option<String> {
     let indicator = &objective.indicator;
-    let text = indicator.ratio.as_ref().map(|ratio| ratio.total.clone()).or_else(|| {
+    let probe = || indicator.probe.as_ref().map(|probe| probe.gauge.clone());
+    let text = indicator.ratio.as_ref().map(|ratio| ratio.total.clone()).or_else(probe).or_else(|| {
         indicator
             .latency
             .as_ref()
@@ -69,23 +74,57 @@ fn objective(fields: &Fields<'_>, imported: &mut Imported) -> Result<(String, v1
         promql::bad_of(&metric("ratio/errors")?, &metric("ratio/total")?)
     } else if fields.peek("/spec/indicator/latency").is_some() {
         promql::good_of(&metric("latency/success")?, &metric("latency/total")?)
+    } else if fields.peek("/spec/indicator/latencyNative").is_some() {
+        native(fields, &metric("latencyNative/total")?)?
+    } else if fields.peek("/spec/indicator/bool_gauge").is_some() {
+        let pointer = "/spec/indicator/bool_gauge/metric";
+        let text = fields.text(pointer).ok_or_else(|| refused(pointer, "it is missing"))?;
+        let gauge: Selector =
+            text.parse().map_err(|error: slo::PromqlError| (pointer.to_owned(), error.to_string()))?;
+        let probe = v1alpha1::Probe { gauge: gauge.to_string() };
+        v1alpha1::Indicator { probe: Some(probe), ..v1alpha1::Indicator::default() }
     } else {
-        let message = "only ratio and latency have an equivalent; latencyNative and bool_gauge have none";
+        let message = "it has none of ratio, latency, latencyNative and bool_gauge";
         return Err(refused("/spec/indicator", message));
     };
-    for kind in ["ratio", "latency"] {
-        let pointer = format!("/spec/indicator/{kind}/grouping");
-        if fields.length(&pointer) > 0 {
-            let _ = fields.value(&pointer);
-            imported.note(fields, &pointer, "groups have no equivalent: the objective is about all of them together");
-        }
-    }
+    let grouping = grouping(fields);
     let shown = dns_label(name, 40);
     if shown != name {
         imported.note(fields, "/metadata/name", format!("`{name}` becomes `{shown}`"));
     }
     let description = fields.text("/spec/description").filter(|text| !text.is_empty()).map(str::to_owned);
-    Ok((name.to_owned(), v1alpha1::Objective::new(shown, description, target, window, indicator)))
+    let objective = v1alpha1::Objective::new(shown, description, target, window, indicator);
+    Ok((name.to_owned(), v1alpha1::Objective { grouping, ..objective }))
+}
+
+/// A native histogram: `total` is the histogram itself there.
+fn native(fields: &Fields<'_>, total: &Selector) -> Result<v1alpha1::Indicator, Refusal> {
+    let refused = |message: String| ("/spec/indicator/latencyNative".to_owned(), message);
+    let text =
+        fields.text("/spec/indicator/latencyNative/latency").ok_or_else(|| refused("it has no latency".to_owned()))?;
+    let threshold = text.parse().map_err(|error: crate::api::DurationError| refused(error.to_string()))?;
+    let histogram = total.name().ok_or_else(|| refused("total names no metric".to_owned()))?.to_owned();
+    let (selector, _) = total.without("__name__");
+    let latency = v1alpha1::Latency {
+        histogram: Some(histogram),
+        selector: selector.to_string(),
+        format: v1alpha1::HistogramFormat::Native,
+        threshold,
+    };
+    Ok(v1alpha1::Indicator { latency: Some(latency), ..v1alpha1::Indicator::default() })
+}
+
+/// A budget for each group, as there.
+fn grouping(fields: &Fields<'_>) -> Option<v1alpha1::Grouping> {
+    let by: Vec<String> = ["ratio", "latency", "latencyNative", "bool_gauge"]
+        .iter()
+        .flat_map(|kind| {
+            let pointer = format!("/spec/indicator/{kind}/grouping");
+            (0..fields.length(&pointer)).filter_map(move |index| fields.text(&format!("{pointer}/{index}")))
+        })
+        .map(str::to_owned)
+        .collect();
+    (!by.is_empty()).then_some(v1alpha1::Grouping { by, limit: 20 })
 }
 
 fn defaults(fields: &Fields<'_>, imported: &mut Imported) -> Defaults {

@@ -183,23 +183,25 @@ fn pyrra_ratio_latency_and_native() {
             "cart-latency",
             r#"latency: {success: {metric: 'cart_seconds_bucket{job="shop/cart",le="1"}'}, total: {metric: 'cart_seconds_count{job="shop/cart"}'}}"#,
         ),
-        slo("cart-native", "latencyNative: {latency: 1s, total: {metric: cart_seconds}}"),
+        slo("cart-native", "latencyNative: {latency: 1s, total: {metric: 'cart_seconds{job=\"shop/cart\"}'}}"),
+        slo("cart-up", "bool_gauge: {metric: 'up{job=\"shop/cart\"}', grouping: [instance]}"),
+        slo("cart-none", "{}"),
     ];
     let imported = read(Format::Pyrra, &text.join("---\n"));
     assert_eq!(imported.profiles.len(), 1);
     let spec = &imported.profiles[0].spec;
     assert_eq!(spec.target_ref.name, "cart");
     assert_eq!(spec.alerting.as_ref().unwrap().labels["team"], "carts");
-    assert_eq!(spec.objectives.len(), 2);
+    assert_eq!(spec.objectives.len(), 4);
+    assert_eq!(spec.objectives[0].grouping.as_ref().unwrap().by, ["route"]);
+    let native = spec.objectives[2].indicator.latency.as_ref().unwrap();
+    assert_eq!((native.histogram.as_deref(), native.format), (Some("cart_seconds"), v1alpha1::HistogramFormat::Native));
+    assert_eq!(spec.objectives[3].indicator.probe.as_ref().unwrap().gauge, "up{job=\"shop/cart\"}");
     assert_eq!(spec.objectives[0].window.to_string(), "28d");
     let latency = spec.objectives[1].indicator.latency.as_ref().unwrap();
     assert_eq!((latency.threshold.to_string().as_str(), latency.selector.as_str()), ("1s", "job=\"shop/cart\""));
     let notes = lines(&imported);
-    for expected in [
-        "spec.indicator.ratio.grouping",
-        "note: spec.alerting: has no equivalent",
-        "not imported: spec.indicator: only ratio",
-    ] {
+    for expected in ["note: spec.alerting: has no equivalent", "not imported: spec.indicator: it has none of ratio"] {
         assert!(notes.iter().any(|note| note.contains(expected)), "{expected}\n{}", notes.join("\n"));
     }
 }
@@ -241,7 +243,7 @@ spec:
         "note: spec.alertPolicies: has no equivalent",
         "note: metadata.displayName: has no equivalent",
         "note: spec.ratioMetric.good.metricSource.metricSourceRef: has no equivalent",
-        "not imported: spec.timeWindow[0]: a calendar window",
+        "not imported: spec.timeWindow[0]: a calendar window without a zone",
         "not imported: spec.budgetingMethod: Timeslices",
         "not imported: spec.indicatorRef: no SLI named nothing",
         "not imported: spec.indicator.spec: only a ratioMetric",

@@ -1,9 +1,11 @@
 //! The alerts of an objective.
 
-use std::collections::BTreeMap;
+mod draft;
+
+pub(super) use draft::Draft;
 
 use super::{
-    Alerting, Format, IDENTITY, Identity, Indicator, Objective, Options, Rule, Severity, Threshold, Tier, Window,
+    Alerting, Format, Identity, Indicator, Objective, Options, Rule, Severity, Threshold, Tier, Window,
     grouping::By,
     maintenance::Mask,
     number, promql,
@@ -11,9 +13,6 @@ use super::{
     slices,
 };
 use crate::api::{Duration, Target};
-
-/// Labels that the alerts set themselves. Users cannot set them.
-const OWN: [&str; 7] = ["alertname", "severity", "tier", "long_window", "short_window", "window", "group"];
 
 /// Evaluations for which an alert on a burn rate goes on after the burning has ended, so that it does not flap.
 pub(super) const KEEP_FIRING: u64 = 4;
@@ -32,83 +31,6 @@ pub(super) const PATTERN: u32 = 2;
 
 /// The error rate that is alerted on at once, in ten-millionths: 5 %.
 pub(super) const HIGH_ERROR_PARTS: u32 = 500_000;
-
-/// One alert before the user's labels and annotations are added.
-pub(super) struct Draft {
-    pub(super) alert: &'static str,
-    pub(super) severity: Severity,
-    pub(super) expr: String,
-    pub(super) hold: Option<Duration>,
-    pub(super) keep_firing_for: Option<Duration>,
-    pub(super) labels: Vec<(&'static str, String)>,
-    pub(super) summary: String,
-    pub(super) description: String,
-    /// Whether each group has an alert of its own, where an objective is grouped.
-    pub(super) by_group: bool,
-}
-
-impl Draft {
-    pub(super) fn new(alert: &'static str, severity: Severity, expr: String) -> Self {
-        Self {
-            alert,
-            severity,
-            expr,
-            hold: None,
-            keep_firing_for: None,
-            labels: Vec::new(),
-            summary: String::new(),
-            description: String::new(),
-            by_group: true,
-        }
-    }
-
-    /// The rule, with the labels of `identity` over everything else.
-    pub(super) fn finish(self, identity: BTreeMap<String, String>, alerting: &Alerting) -> Rule {
-        let mut labels: BTreeMap<String, String> =
-            alerting.labels.iter().filter(|(name, _)| may_set(name)).map(|(n, v)| (n.clone(), v.clone())).collect();
-        let severity = match self.severity {
-            Severity::Page => &alerting.page_severity,
-            Severity::Ticket => &alerting.ticket_severity,
-        };
-        labels.insert("severity".to_owned(), severity.clone());
-        labels.extend(self.labels.into_iter().map(|(name, value)| (name.to_owned(), value)));
-        labels.extend(identity);
-        let mut annotations =
-            BTreeMap::from([("summary".to_owned(), self.summary), ("description".to_owned(), self.description)]);
-        annotations.extend(alerting.runbook_url.iter().map(|url| ("runbook_url".to_owned(), url.clone())));
-        let named = |(name, _): &(&String, &String)| promql::is_label_name(name);
-        annotations.extend(alerting.annotations.iter().filter(named).map(|(n, v)| (n.clone(), v.clone())));
-        Rule::Alert {
-            alert: self.alert.to_owned(),
-            expr: self.expr,
-            hold: self.hold,
-            keep_firing_for: self.keep_firing_for,
-            labels,
-            annotations,
-        }
-    }
-}
-
-/// Whether a user may put a label of this name on an alert.
-fn may_set(name: &str) -> bool {
-    promql::is_label_name(name) && !name.starts_with("__") && !IDENTITY.contains(&name) && !OWN.contains(&name)
-}
-
-impl Alerting {
-    /// What of the user's labels and annotations is not put on alerts, as sentences for the user.
-    pub fn findings(&self) -> Vec<String> {
-        let labels = self.labels.keys().filter(|name| !may_set(name)).map(|name| {
-            format!("the alert label `{name}` is left out: it is set here, or is no label name that Prometheus takes")
-        });
-        let annotations = self.annotations.keys().filter(|name| !promql::is_label_name(name));
-        let annotations = annotations.map(|name| {
-            format!(
-                "the alert annotation `{name}` is left out: Prometheus takes letters, digits and `_` in its name only"
-            )
-        });
-        labels.chain(annotations).collect()
-    }
-}
 
 /// The window of the alert on a trickle of failures: a thirtieth of the objective's, a day of 30 days.
 pub(super) fn trickle_window(objective: &Objective) -> Duration {

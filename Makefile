@@ -105,8 +105,13 @@ test-cluster: lab-build ## Everything that needs the real API server and control
 	@$(LAB) up
 	@$(LAB) monitoring crds
 	KUBECONFIG='$(LAB_KUBECONFIG)' cargo test --locked --test cluster --test crd -- --ignored --test-threads=4
-	KUBECONFIG='$(LAB_KUBECONFIG)' LAB_BIN='$(LAB_BIN)' PLIMSOLL="$(TARGET)/debug/plimsoll" tests/backfill.sh
 	KUBECONFIG='$(LAB_KUBECONFIG)' HELM='$(LAB_BIN)/helm' tests/chart.sh
+
+.PHONY: backfill
+backfill: lab-build ## Thirty days in a real Prometheus: the budget in the status is that of the events
+	@$(LAB) up
+	cargo build --locked --bin plimsoll
+	KUBECONFIG='$(LAB_KUBECONFIG)' LAB_BIN='$(LAB_BIN)' PLIMSOLL="$(TARGET)/debug/plimsoll" tests/backfill.sh
 
 .PHONY: e2e
 e2e: lab image ## The demo with assertions: real pods, real HPA, real Prometheus

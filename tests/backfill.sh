@@ -32,16 +32,17 @@ serve() { # waits until Prometheus answers
   fail "Prometheus does not start"
 }
 
-# Somewhat over thirty days to two minutes ago, a scrape a minute: 1,000 requests a minute by day and 100 by night. An outage of ten minutes on day 5 at
+# Somewhat over thirty days to now, a scrape a minute: 1,000 requests a minute by day and 100 by night. An outage of ten minutes on day 5 at
 # noon, one of an hour on day 12 at night, 2 % of errors for two hours on day 20, a restart on day 25, no scrape for an hour on
 # day 27. Prints all events of the last thirty days and the
 # bad ones.
-# The series go on for a while, as those of a service would; Prometheus takes what it records itself although the history is ahead of it.
-end=$(($(date +%s) / 60 * 60 - 120)) ahead=1800 start=$(($(date +%s) / 86400 * 86400 - 30 * 86400))
-awk -v start="$start" -v end="$end" -v ahead="$ahead" -v out="$work/metrics.om" 'BEGIN {
+# The history ends now, and Prometheus sees its last sample for five minutes: in these the rules have to run. On a machine that is
+# busy otherwise that may be too short, so this is no part of `make test`.
+end=$(($(date +%s) / 60 * 60)) start=$(($(date +%s) / 86400 * 86400 - 30 * 86400))
+awk -v start="$start" -v end="$end" -v out="$work/metrics.om" 'BEGIN {
   print "# TYPE requests counter" > out
   good = 900000; bad = 5000
-  for (at = start; at <= end + ahead; at += 60) {
+  for (at = start; at <= end; at += 60) {
     minute = (at - start) / 60; day = int(minute / 1440); time = minute % 1440
     n = (time >= 480 && time < 1200) ? 1000 : 100
     share = 0
@@ -50,7 +51,7 @@ awk -v start="$start" -v end="$end" -v ahead="$ahead" -v out="$work/metrics.om" 
     if (day == 20 && time >= 600 && time < 720) share = 0.02
     if (minute == 25 * 1440 + 60) { good = 0; bad = 0 }
     good += n * (1 - share); bad += n * share
-    if (at > end - 30 * 86400 && at <= end) { total += n; wrong += n * share }
+    if (at > end - 30 * 86400) { total += n; wrong += n * share }
     if (day == 27 && time >= 300 && time < 360) continue
     when[++samples] = at; g[samples] = good; b[samples] = bad
   }
@@ -96,7 +97,7 @@ level plimsoll:total:rollup plimsoll:bad:rollup
 
 # From now on Prometheus evaluates all of them itself, and the operator asks it.
 stop "$prometheus"
-printf 'rule_files: ["%s"]\nstorage: {tsdb: {out_of_order_time_window: 2h}}\n' "$work/rules.yaml" > "$work/prometheus.yml"
+printf 'rule_files: ["%s"]\n' "$work/rules.yaml" > "$work/prometheus.yml"
 serve
 kubectl create namespace $namespace >/dev/null
 kubectl apply --server-side --force-conflicts -f crds/ >/dev/null

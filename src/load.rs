@@ -10,7 +10,7 @@ use crate::{
     input::{self, is_profile},
     profile::{
         Finding, Level, Settings,
-        validate::{alerting, objectives, validate},
+        validate::{alerting, validate},
     },
     render::RenderError,
     slo,
@@ -70,10 +70,10 @@ pub fn load(files: &[PathBuf], name: Option<&str>, settings: &Settings) -> Resul
         let Ok(mut profile) = decode(manifest) else { continue };
         profile.metadata.namespace.get_or_insert_with(|| DEFAULT_NAMESPACE.to_owned());
         let observed = assumed(&profile, &manifests, settings);
-        let findings = validate(&profile, &observed, settings).findings;
+        let checked = validate(&profile, &observed, settings);
         let alerts = profile.spec.alerting.as_ref().is_none_or(|alerting| alerting.mode == Management::Managed);
-        let (sound, _) = objectives(&profile, &settings.slo, observed.now);
-        for (index, (wire, objective)) in profile.spec.objectives.iter().zip(sound).enumerate() {
+        // All of them are sound: of a profile with errors nothing is loaded.
+        for (index, (wire, objective)) in profile.spec.objectives.iter().zip(checked.objectives).enumerate() {
             names.push(wire.name.clone());
             if name.is_some_and(|name| name != wire.name) {
                 continue;
@@ -87,7 +87,7 @@ pub fn load(files: &[PathBuf], name: Option<&str>, settings: &Settings) -> Resul
                 objective,
                 alerting: alerting(&profile),
                 alerts,
-                findings: findings.iter().filter(about).cloned().collect(),
+                findings: checked.findings.iter().filter(about).cloned().collect(),
                 profile: profile.clone(),
             });
         }

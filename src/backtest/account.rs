@@ -5,7 +5,8 @@ use k8s_openapi::jiff::Timestamp;
 use crate::{
     api::{Duration, Target},
     load::Loaded,
-    schedule::{Calendar, PeriodKind},
+    profile::validate::calendar,
+    schedule::Calendar,
     slo::{
         self, Severity,
         replay::{Fired, History, STEP, replay},
@@ -75,7 +76,8 @@ pub fn account(loaded: &Loaded, options: &slo::Options, history: &History, from:
         let rates = history.total.get(range).unwrap_or_default();
         STEP * i64::try_from(rates.iter().filter(|rate| rate.is_finite()).count()).unwrap_or_default()
     };
-    let calendar = calendar(loaded);
+    // Checked when the profile was loaded.
+    let calendar = loaded.wire.calendar.as_ref().and_then(|wire| calendar(wire).ok());
     let window = |time: i64| budget_window(calendar.as_ref(), objective.window, time);
     let width = samples.saturating_sub(first).div_ceil(BINS).max(1);
     let mut outcomes = Vec::new();
@@ -128,18 +130,6 @@ fn ratios(history: &History, first: usize, width: usize) -> Vec<Option<f64>> {
         any.then(|| if sum(total) > 0.0 { sum(bad) / sum(total) } else { 0.0 })
     })
     .collect()
-}
-
-fn calendar(loaded: &Loaded) -> Option<Calendar> {
-    use crate::api::v1alpha1::CalendarPeriod;
-    let wire = loaded.wire.calendar.as_ref()?;
-    let kind = match wire.period {
-        CalendarPeriod::Week => PeriodKind::Week,
-        CalendarPeriod::Month => PeriodKind::Month,
-        CalendarPeriod::Quarter => PeriodKind::Quarter,
-    };
-    // Checked when the profile was loaded.
-    Calendar::new(kind, &wire.time_zone).ok()
 }
 
 /// The start and the length of the window that a budget is for.

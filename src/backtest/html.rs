@@ -217,13 +217,10 @@ fn days(account: &Account, page: &mut String) {
 /// The alerts of the profile's own target as bands, one lane for each.
 fn lanes(account: &Account, page: &mut String) {
     let Some(own) = account.outcomes.first() else { return };
-    let name = |fired: &crate::slo::replay::Fired| {
-        format!("{} {}", fired.alert, fired.tier.unwrap_or_default()).trim_end().to_owned()
-    };
     let mut names: Vec<String> = Vec::new();
     for fired in &own.fired {
-        if !names.contains(&name(fired)) {
-            names.push(name(fired));
+        if !names.contains(&fired.name()) {
+            names.push(fired.name());
         }
     }
     if names.is_empty() {
@@ -245,7 +242,7 @@ fn lanes(account: &Account, page: &mut String) {
             y(lane) - 3.0,
             y(lane)
         );
-        for fired in own.fired.iter().filter(|fired| name(fired) == *shown_name) {
+        for fired in own.fired.iter().filter(|fired| fired.name() == *shown_name) {
             let (from, until) = (x(account, fired.from), x(account, fired.until.unwrap_or(account.until)));
             let _ = writeln!(
                 page,
@@ -270,9 +267,8 @@ fn alerts(account: &Account, page: &mut String) {
     for fired in &own.fired {
         let _ = writeln!(
             page,
-            "<tr><td>{} {}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
-            fired.alert,
-            fired.tier.unwrap_or_default(),
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            fired.name(),
             super::json::severity(fired.severity),
             shown(fired.from),
             fired.until.map_or("still firing".to_owned(), |until| length(until - fired.from))

@@ -90,7 +90,7 @@ fn alerts(outcome: &Outcome) -> Vec<Vec<String>> {
         .take(LISTED)
         .map(|fired| {
             vec![
-                format!("{} {}", fired.alert, fired.tier.unwrap_or_default()).trim_end().to_owned(),
+                fired.name(),
                 super::json::severity(fired.severity).to_owned(),
                 shown(fired.from),
                 fired

@@ -87,7 +87,7 @@ fn objective(fields: &Fields<'_>, imported: &mut Imported) -> Result<(String, v1
         let message = "it has none of ratio, latency, latencyNative and bool_gauge";
         return Err(refused("/spec/indicator", message));
     };
-    let grouping = grouping(fields);
+    let grouping = grouping(fields, imported);
     let shown = dns_label(name, 40);
     if shown != name {
         imported.note(fields, "/metadata/name", format!("`{name}` becomes `{shown}`"));
@@ -114,8 +114,11 @@ fn native(fields: &Fields<'_>, total: &Selector) -> Result<v1alpha1::Indicator, 
     Ok(v1alpha1::Indicator { latency: Some(latency), ..v1alpha1::Indicator::default() })
 }
 
+/// Groups that are followed at a time: the default of the resource. There they have no bound.
+const GROUPS: u32 = 20;
+
 /// A budget for each group, as there.
-fn grouping(fields: &Fields<'_>) -> Option<v1alpha1::Grouping> {
+fn grouping(fields: &Fields<'_>, imported: &mut Imported) -> Option<v1alpha1::Grouping> {
     let by: Vec<String> = ["ratio", "latency", "latencyNative", "bool_gauge"]
         .iter()
         .flat_map(|kind| {
@@ -124,7 +127,17 @@ fn grouping(fields: &Fields<'_>) -> Option<v1alpha1::Grouping> {
         })
         .map(str::to_owned)
         .collect();
-    (!by.is_empty()).then_some(v1alpha1::Grouping { by, limit: 20 })
+    if by.is_empty() {
+        return None;
+    }
+    match slo::Grouping::new(by.clone(), GROUPS) {
+        Ok(_) => Some(v1alpha1::Grouping { by, limit: i32::try_from(GROUPS).unwrap_or(i32::MAX) }),
+        Err(error) => {
+            let why = format!("{error}; the objective is about all groups together");
+            imported.note(fields, "/spec/indicator", why);
+            None
+        }
+    }
 }
 
 fn defaults(fields: &Fields<'_>, imported: &mut Imported) -> Defaults {

@@ -185,6 +185,7 @@ fn pyrra_ratio_latency_and_native() {
         ),
         slo("cart-native", "latencyNative: {latency: 1s, total: {metric: 'cart_seconds{job=\"shop/cart\"}'}}"),
         slo("cart-up", "bool_gauge: {metric: 'up{job=\"shop/cart\"}', grouping: [instance]}"),
+        slo("cart-groups", "bool_gauge: {metric: 'up{job=\"shop/cart\"}', grouping: [namespace]}"),
         slo("cart-none", "{}"),
     ];
     let imported = read(Format::Pyrra, &text.join("---\n"));
@@ -192,7 +193,8 @@ fn pyrra_ratio_latency_and_native() {
     let spec = &imported.profiles[0].spec;
     assert_eq!(spec.target_ref.name, "cart");
     assert_eq!(spec.alerting.as_ref().unwrap().labels["team"], "carts");
-    assert_eq!(spec.objectives.len(), 4);
+    assert_eq!(spec.objectives.len(), 5);
+    assert_eq!(spec.objectives[4].grouping, None);
     assert_eq!(spec.objectives[0].grouping.as_ref().unwrap().by, ["route"]);
     let native = spec.objectives[2].indicator.latency.as_ref().unwrap();
     assert_eq!((native.histogram.as_deref(), native.format), (Some("cart_seconds"), v1alpha1::HistogramFormat::Native));
@@ -201,7 +203,11 @@ fn pyrra_ratio_latency_and_native() {
     let latency = spec.objectives[1].indicator.latency.as_ref().unwrap();
     assert_eq!((latency.threshold.to_string().as_str(), latency.selector.as_str()), ("1s", "job=\"shop/cart\""));
     let notes = lines(&imported);
-    for expected in ["note: spec.alerting: has no equivalent", "not imported: spec.indicator: it has none of ratio"] {
+    for expected in [
+        "note: spec.alerting: has no equivalent",
+        "note: spec.indicator: `namespace` cannot be grouped by",
+        "not imported: spec.indicator: it has none of ratio",
+    ] {
         assert!(notes.iter().any(|note| note.contains(expected)), "{expected}\n{}", notes.join("\n"));
     }
 }

@@ -31,8 +31,8 @@ mod schedule;
 #[cfg(test)]
 mod tests;
 
-pub use objectives::{alerting, objective, objectives};
-pub use schedule::{Stretch, maintenance_between, spans};
+pub use objectives::alerting;
+pub use schedule::{Stretch, calendar, maintenance_between, spans};
 
 /// A profile that has been checked against the cluster.
 #[derive(Debug)]
@@ -134,7 +134,8 @@ pub fn validate(profile: &PerformanceProfile, observed: &Observed, settings: &Se
 
     let autoscaler = part(blocked.as_ref(), || autoscaler(&autoscaling, &workload, observed, &mut findings));
     let disruption_budget = part(blocked.as_ref(), || disruption_budget(&disruption, &workload, observed));
-    let (sound, rules) = objectives::rules(profile, &autoscaling, observed, settings, &mut findings);
+    let maintenance = schedule::maintenance(profile, observed.now);
+    let (sound, rules) = objectives::rules(profile, &autoscaling, observed, settings, &maintenance, &mut findings);
     let rules = part(blocked.as_ref(), || rules);
 
     Profile {
@@ -146,7 +147,7 @@ pub fn validate(profile: &PerformanceProfile, observed: &Observed, settings: &Se
         disruption_budget,
         rules,
         objectives: sound,
-        maintenance: schedule::maintenance(profile, observed.now).0,
+        maintenance: maintenance.0,
         findings,
     }
 }

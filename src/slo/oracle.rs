@@ -11,16 +11,26 @@ use super::{Alerting, Objective, Options, Severity, Tier, tests::objective, tier
 const STEP: usize = 30;
 
 /// A small generator of numbers that look random (xorshift), so that cases are the same everywhere.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn next(&mut self) -> f64 {
+    pub(super) fn next(&mut self) -> f64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         #[allow(clippy::cast_precision_loss)]
         let share = (self.0 >> 11) as f64 / (1_u64 << 53) as f64;
         share
+    }
+
+    /// How many events of a Poisson process there are where so many are to be expected.
+    pub(super) fn poisson(&mut self, mean: f64) -> f64 {
+        let (limit, mut product, mut count) = ((-mean).exp(), self.next(), 0.0);
+        while product > limit {
+            product *= self.next();
+            count += 1.0;
+        }
+        count
     }
 
     /// The time to the next of events that come at random with so many a second.

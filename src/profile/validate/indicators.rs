@@ -18,43 +18,47 @@ pub fn indicator(
     wrong: &mut Wrong,
 ) -> Option<slo::Indicator> {
     let v1alpha1::Indicator { availability, ratio, latency, raw, probe, throughput, saturation, composite } = wire;
-    if *wire == (v1alpha1::Indicator { availability: Some(v1alpha1::Availability {}), ..Default::default() }) {
-        let preset = known(preset, "/indicator/availability", wrong)?;
-        return taken(preset.availability(), "/indicator/availability", wrong);
-    }
-    if let Some(composite) = composite
-        && *wire == (v1alpha1::Indicator { composite: Some(composite.clone()), ..Default::default() })
-    {
-        return composite_indicator(identity, composite, wrong);
-    }
-    if availability.is_some() || composite.is_some() {
+    let kinds = [
+        availability.is_some(),
+        ratio.is_some(),
+        latency.is_some(),
+        raw.is_some(),
+        probe.is_some(),
+        throughput.is_some(),
+        saturation.is_some(),
+        composite.is_some(),
+    ];
+    if kinds.into_iter().filter(|named| *named).count() != 1 {
         wrong.push(("/indicator", ONE_KIND.to_owned()));
         return None;
     }
-    match (ratio, latency, raw, probe, throughput, saturation) {
-        (Some(ratio), None, None, None, None, None) => ratio_indicator(ratio, wrong),
-        (None, Some(latency), None, None, None, None) => latency_indicator(latency, preset, wrong),
-        (None, None, Some(raw), None, None, None) => {
-            let errors = parsed(&raw.errors, "/indicator/raw/errors", wrong);
-            let total = parsed(&raw.total, "/indicator/raw/total", wrong);
-            Some(slo::Indicator::Raw { errors: errors?, total: total? })
-        }
-        (None, None, None, Some(probe), None, None) => {
-            Some(slo::Indicator::Probe { gauge: parsed(&probe.gauge, "/indicator/probe/gauge", wrong)? })
-        }
-        (None, None, None, None, Some(throughput), None) => throughput_indicator(throughput, preset, wrong),
-        (None, None, None, None, None, Some(saturation)) => {
-            let query = parsed(&saturation.query, "/indicator/saturation/query", wrong);
-            let maximum = parsed(&saturation.maximum, "/indicator/saturation/maximum", wrong);
-            Some(slo::Indicator::Saturation { query: query?, maximum: maximum? })
-        }
-        _ => {
-            let kinds =
-                "an indicator is exactly one of ratio, latency, raw, probe, throughput, saturation and composite";
-            wrong.push(("/indicator", kinds.to_owned()));
-            None
-        }
+    if let Some(v1alpha1::Availability {}) = availability {
+        let preset = known(preset, "/indicator/availability", wrong)?;
+        return taken(preset.availability(), "/indicator/availability", wrong);
     }
+    if let Some(ratio) = ratio {
+        return ratio_indicator(ratio, wrong);
+    }
+    if let Some(latency) = latency {
+        return latency_indicator(latency, preset, wrong);
+    }
+    if let Some(raw) = raw {
+        let errors = parsed(&raw.errors, "/indicator/raw/errors", wrong);
+        let total = parsed(&raw.total, "/indicator/raw/total", wrong);
+        return Some(slo::Indicator::Raw { errors: errors?, total: total? });
+    }
+    if let Some(probe) = probe {
+        return Some(slo::Indicator::Probe { gauge: parsed(&probe.gauge, "/indicator/probe/gauge", wrong)? });
+    }
+    if let Some(throughput) = throughput {
+        return throughput_indicator(throughput, preset, wrong);
+    }
+    if let Some(saturation) = saturation {
+        let query = parsed(&saturation.query, "/indicator/saturation/query", wrong);
+        let maximum = parsed(&saturation.maximum, "/indicator/saturation/maximum", wrong);
+        return Some(slo::Indicator::Saturation { query: query?, maximum: maximum? });
+    }
+    composite_indicator(identity, composite.as_ref()?, wrong)
 }
 
 const ONE_KIND: &str =

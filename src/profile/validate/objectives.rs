@@ -6,7 +6,8 @@ use kube::ResourceExt;
 use super::{
     Part, RulesPlan, indicators,
     metrics::{CPU_UTILIZATION, MEMORY_UTILIZATION, held_utilization},
-    rule_object, schedule,
+    rule_object,
+    schedule::{self, Stretch},
 };
 use crate::{
     api::{
@@ -29,11 +30,12 @@ pub fn rules(
     autoscaling: &Autoscaling,
     observed: &Observed,
     settings: &Settings,
+    (stretches, wrong): &(Vec<Stretch>, Vec<Finding>),
     findings: &mut Vec<Finding>,
 ) -> (Vec<slo::Objective>, Part<RulesPlan>) {
-    let (stretches, wrong) = schedule::maintenance(profile, observed.now);
-    let (sound, mut found) = objectives(profile, &settings.slo, observed.now);
-    found.extend(wrong);
+    let maintenance = schedule::spans(stretches);
+    let (sound, mut found) = objectives(profile, &settings.slo, observed.now, &maintenance);
+    found.extend(wrong.iter().cloned());
     let first_error = found.iter().find(|finding| finding.level == Level::Error).map(ToString::to_string);
     findings.extend(found);
     if profile.spec.objectives.is_empty() {
@@ -61,8 +63,7 @@ pub fn rules(
             slo::WorkloadIdentity { namespace: profile.namespace().unwrap_or_default(), profile: profile.name_any() };
         let cpu = held_utilization(autoscaling.cpu.as_ref(), CPU_UTILIZATION);
         let memory = held_utilization(autoscaling.memory.as_ref(), MEMORY_UTILIZATION);
-        let spans = schedule::spans(&stretches);
-        groups.push(slo::workload_group(&workload, percent(cpu), percent(memory), &alerting, &spans));
+        groups.push(slo::workload_group(&workload, percent(cpu), percent(memory), &alerting, &maintenance));
     }
     let kind = match rule_object::kind(profile, observed.rule_apis) {
         Ok(kind) => kind,
@@ -114,13 +115,12 @@ pub fn alerting(profile: &PerformanceProfile) -> slo::Alerting {
 }
 
 /// Every objective that is sound, and what is wrong with the others.
-pub fn objectives(
+fn objectives(
     profile: &PerformanceProfile,
     options: &slo::Options,
     now: Timestamp,
+    maintenance: &[slo::Span],
 ) -> (Vec<slo::Objective>, Vec<Finding>) {
-    let (stretches, _) = schedule::maintenance(profile, now);
-    let maintenance = schedule::spans(&stretches);
     let mut sound = Vec::new();
     let mut findings = Vec::new();
     let preset = match preset(profile) {
@@ -137,7 +137,7 @@ pub fn objectives(
         }
         match objective(profile, wire, preset.as_ref(), now) {
             Ok(mut objective) => {
-                objective.maintenance.clone_from(&maintenance);
+                objective.maintenance = maintenance.to_vec();
                 let tiers = slo::tiers(objective.window, objective.target, options);
                 let place = if objective.calendar.is_some() { "/calendar" } else { "/window" };
                 findings.extend(
@@ -182,7 +182,7 @@ fn threshold(wire: &v1alpha1::Objective, preset: Option<&slo::Preset>) -> Option
 }
 
 /// One objective, or each thing that is wrong with it and where.
-pub fn objective(
+fn objective(
     profile: &PerformanceProfile,
     wire: &v1alpha1::Objective,
     preset: Option<&slo::Preset>,

@@ -5,7 +5,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use crate::{
     api::v1alpha1::{self, CalendarPeriod, PerformanceProfile},
     profile::finding::{Finding, Level},
-    schedule::{self, Calendar, Recurring},
+    schedule::{self, Calendar, PeriodKind, Recurring},
     slo,
 };
 
@@ -92,17 +92,27 @@ pub fn spans(stretches: &[Stretch]) -> Vec<slo::Span> {
     merged.into_iter().map(|(start, end)| slo::Span { start: start.as_second(), end: end.as_second() }).collect()
 }
 
+/// The calendar of an objective, and the days of the rolling window that its burn rates are taken from.
+fn calendar_and_days(wire: &v1alpha1::Calendar) -> Result<(Calendar, PeriodKind, u64), schedule::ScheduleError> {
+    let (kind, days) = match wire.period {
+        CalendarPeriod::Week => (PeriodKind::Week, 7),
+        CalendarPeriod::Month => (PeriodKind::Month, 30),
+        CalendarPeriod::Quarter => (PeriodKind::Quarter, 90),
+    };
+    Ok((Calendar::new(kind, &wire.time_zone)?, kind, days))
+}
+
+/// The calendar of an objective.
+pub fn calendar(wire: &v1alpha1::Calendar) -> Result<Calendar, schedule::ScheduleError> {
+    calendar_and_days(wire).map(|(calendar, _, _)| calendar)
+}
+
 /// The calendar's period of now and the next one, and the rolling window that burn rates are taken from.
 pub fn periods(
-    calendar: &v1alpha1::Calendar,
+    wire: &v1alpha1::Calendar,
     now: Timestamp,
 ) -> Result<(slo::Periods, crate::api::Duration), schedule::ScheduleError> {
-    let (kind, days) = match calendar.period {
-        CalendarPeriod::Week => (schedule::PeriodKind::Week, 7),
-        CalendarPeriod::Month => (schedule::PeriodKind::Month, 30),
-        CalendarPeriod::Quarter => (schedule::PeriodKind::Quarter, 90),
-    };
-    let calendar = Calendar::new(kind, &calendar.time_zone)?;
+    let (calendar, kind, days) = calendar_and_days(wire)?;
     let slo_period = |period: &schedule::Period| slo::Period {
         name: period.name.clone(),
         span: slo::Span { start: period.start.as_second(), end: period.end.as_second() },

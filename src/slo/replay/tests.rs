@@ -1,7 +1,10 @@
 #![allow(clippy::cast_precision_loss, clippy::cast_possible_wrap)] // Some thousand minutes.
 
 use super::*;
-use crate::slo::tests::{errors, objective};
+use crate::slo::{
+    oracle::Random,
+    tests::{errors, objective},
+};
 
 /// Minutes of so many events a second of which a share is bad.
 fn history(parts: &[(usize, f64, f64)]) -> History {
@@ -133,26 +136,12 @@ fn a_calendar_window_begins_anew() {
 /// Requests at random: of hours in which a fifth fails, all page at 300 requests an hour, and a month that is met never does at 60.
 #[test]
 fn incidents_at_three_hundred_an_hour_page_and_a_month_that_is_met_does_not() {
-    let mut state = 7_u64;
-    let mut random = move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 11) as f64 / (1_u64 << 53) as f64
-    };
-    let mut poisson = move |mean: f64| {
-        let (limit, mut product, mut count) = ((-mean).exp(), random(), 0.0);
-        while product > limit {
-            product *= random();
-            count += 1.0;
-        }
-        count
-    };
+    let mut random = Random(7);
     let mut at_random = |minutes: usize, per_hour: f64, share: &dyn Fn(usize) -> f64| {
         let mut events: Vec<(f64, f64)> = Vec::new();
         for minute in 0..minutes {
-            let bad = poisson(per_hour / 60.0 * share(minute));
-            events.push((bad + poisson(per_hour / 60.0 * (1.0 - share(minute))), bad));
+            let bad = random.poisson(per_hour / 60.0 * share(minute));
+            events.push((bad + random.poisson(per_hour / 60.0 * (1.0 - share(minute))), bad));
         }
         let five = |of: fn(&(f64, f64)) -> f64| -> Vec<f64> {
             let sum = |index: usize| events[(index + 1).saturating_sub(5)..=index].iter().map(of).sum::<f64>();

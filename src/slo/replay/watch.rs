@@ -18,6 +18,13 @@ pub struct Fired {
     pub until: Option<i64>,
 }
 
+impl Fired {
+    /// Its name, with the tier where it has one.
+    pub fn name(&self) -> String {
+        self.tier.map_or_else(|| self.alert.to_owned(), |tier| format!("{} {tier}", self.alert))
+    }
+}
+
 /// One alert.
 pub(super) struct Watch {
     alert: &'static str,

@@ -365,6 +365,7 @@ fn demand_beyond_the_maximum_is_said_with_the_shortage() {
         _ => None,
     });
     assert!(said.unwrap().contains("more: raise maxReplicas"));
+    assert!(decision.sizing.need.unwrap() > 60, "unclamped");
     assert_eq!(decision.floor, Some(30));
 }
 

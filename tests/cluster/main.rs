@@ -20,6 +20,7 @@ mod drift;
 mod election;
 mod faults;
 mod harness;
+mod hpa_facts;
 mod many;
 mod modes;
 mod names;

@@ -283,7 +283,7 @@ fn resource(kind: &str) -> (ApiResource, bool) {
 }
 
 /// Connects as the kubeconfig of the lab says, or fails: a suite that passes without a cluster is worth nothing.
-async fn connect() -> Client {
+pub async fn connect() -> Client {
     Client::try_from(config().await).expect("a client")
 }
 

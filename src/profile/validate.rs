@@ -18,7 +18,7 @@ use super::{
 use crate::{
     api::{
         annotations, reasons,
-        v1alpha1::{Autoscaling, Disruption, Management, PerformanceProfile, TargetRef},
+        v1alpha1::{Autoscaling, AutoscalingMode, Disruption, Management, PerformanceProfile, TargetRef},
     },
     slo,
 };
@@ -209,18 +209,21 @@ fn autoscaler(
     observed: &Observed,
     findings: &mut Vec<Finding>,
 ) -> Part<AutoscalerPlan> {
-    if autoscaling.mode == Management::Disabled {
+    if autoscaling.mode == AutoscalingMode::Disabled {
         return Part::Unwanted(Why::new(reasons::DISABLED, "autoscaling.mode is Disabled: scaling is left alone"));
     }
     if let Err(why) = workload {
         return Part::Held(why.clone());
+    }
+    if autoscaling.mode == AutoscalingMode::Adopt {
+        return adopted(&observed.rivals.autoscalers);
     }
     if let Some(other) = observed.rivals.autoscalers.first() {
         return Part::Held(Why::new(
             reasons::SECOND_AUTOSCALER,
             format!(
                 "HorizontalPodAutoscaler {other} already scales this target, and two would fight: delete it, or set \
-                 autoscaling.mode: Disabled"
+                 autoscaling.mode: Adopt to use it, or Disabled to leave scaling alone"
             ),
         ));
     }
@@ -244,6 +247,24 @@ fn autoscaler(
         metrics,
         behavior: autoscaling.behavior.clone().unwrap_or_else(metrics::default_behavior),
     })
+}
+
+/// An adopted autoscaler is not ours to write. One of ours is removed only where there is another to take its place.
+fn adopted(others: &[String]) -> Part<AutoscalerPlan> {
+    match others {
+        [] => Part::Held(Why::new(
+            reasons::NOTHING_TO_ADOPT,
+            "autoscaling.mode is Adopt, and no other autoscaler scales this target: create one, or set mode: Managed",
+        )),
+        [only] => Part::Unwanted(Why::new(
+            reasons::ADOPTED,
+            format!("HorizontalPodAutoscaler {only} scales the target and is adopted: its own bounds and metrics stay"),
+        )),
+        several => Part::Held(Why::new(
+            reasons::SECOND_AUTOSCALER,
+            format!("several autoscalers scale this target and fight: {}; delete all but one", several.join(", ")),
+        )),
+    }
 }
 
 fn disruption_budget(

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     api::{
         reasons,
-        v1alpha1::{self, Autoscaling, BurnThreshold, Management, PerformanceProfile},
+        v1alpha1::{self, Autoscaling, AutoscalingMode, BurnThreshold, Management, PerformanceProfile},
     },
     profile::{
         children::Why,
@@ -58,7 +58,7 @@ pub fn rules(
             group.rules.retain(|rule| matches!(rule, slo::Rule::Record { .. }));
         }
     }
-    if alerts && autoscaling.mode == Management::Managed {
+    if alerts && autoscaling.mode == AutoscalingMode::Managed {
         let workload =
             slo::WorkloadIdentity { namespace: profile.namespace().unwrap_or_default(), profile: profile.name_any() };
         let cpu = held_utilization(autoscaling.cpu.as_ref(), CPU_UTILIZATION);

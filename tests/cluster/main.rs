@@ -11,6 +11,7 @@
     reason = "a test that panics has failed, and that is what is meant"
 )]
 
+mod adopt;
 mod autoscaler;
 mod conflicts;
 mod crash;

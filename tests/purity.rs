@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 mod common;
 
 /// Files and directories that decide.
-const PURE: [&str; 26] = [
+const PURE: [&str; 28] = [
     "src/api",
     "src/backtest/account.rs",
     "src/backtest/html.rs",
@@ -21,6 +21,8 @@ const PURE: [&str; 26] = [
     "src/backtest/table.rs",
     "src/check",
     "src/check.rs",
+    "src/enforce",
+    "src/enforce.rs",
     "src/explain",
     "src/explain.rs",
     "src/export.rs",

@@ -12,6 +12,7 @@ mod error;
 mod evaluation;
 mod finding;
 mod observe;
+pub mod overlay;
 mod publish;
 mod reconcile;
 mod settings;

@@ -11,6 +11,7 @@
     reason = "a test that panics has failed, and that is what is meant"
 )]
 
+mod adopt;
 mod autoscaler;
 mod conflicts;
 mod crash;
@@ -20,6 +21,7 @@ mod drift;
 mod election;
 mod faults;
 mod harness;
+mod hpa_facts;
 mod many;
 mod modes;
 mod names;

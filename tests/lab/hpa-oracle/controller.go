@@ -81,11 +81,10 @@ func control(t *testing.T, line []byte) (any, error) {
 		if err := c.change(one); err != nil {
 			return nil, err
 		}
+		looks, errors := c.looks, reported.Load()
 		if i > 0 {
-			synctest.Wait()
 			time.Sleep(time.Millisecond)
 		}
-		looks, errors := c.looks, reported.Load()
 		switch {
 		case fresh:
 			stop = c.run(t.Context(), every, s.Settings)

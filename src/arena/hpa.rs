@@ -22,6 +22,7 @@ mod request;
 mod spec;
 mod sync;
 
+pub use calculator::{Calculator, Problem, Proposal, Tolerances};
 pub use convert::SpecError;
 use history::History;
 pub use outcome::{Able, Active, Conditions, Current, Limit, Limited, Outcome};

@@ -1,7 +1,7 @@
 //! How many replicas one metric asks for.
 
 use super::{
-    Current, Pod, Resource, Sample, Samples, Settings,
+    Current, Metric, Readings, Resource, ResourceTarget, Sample, Samples, Settings, ValueTarget,
     group::group,
     number::{ceil, ceil_long, count, float, lower_half},
     request::requests,
@@ -9,35 +9,56 @@ use super::{
 
 /// Why a metric asks for nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Problem {
+pub enum Problem {
+    /// It could not be read.
     #[error("{0}")]
     Unread(String),
+    /// The target's selector finds no pods.
     #[error("the target has no pods")]
     Podless,
+    /// No pod has a sample that counts: they may all be starting.
     #[error("no pod that counts has a sample")]
     Sampleless,
+    /// A utilization is of what is requested.
     #[error("a container of pod {pod} requests no {resource:?}")]
-    Unrequested { pod: String, resource: Resource },
+    Unrequested {
+        /// The pod.
+        pod: String,
+        /// What it does not request.
+        resource: Resource,
+    },
+    /// The metric is of a container that a pod has not.
     #[error("pod {pod} has no container {name}")]
-    Containerless { pod: String, name: String },
+    Containerless {
+        /// The pod.
+        pod: String,
+        /// The container.
+        name: String,
+    },
+    /// There is nothing that a utilization could be of.
     #[error("the pods with samples request nothing")]
     Requestless,
+    /// There are no metrics at all, which the API server does not let be.
     #[error("the specification has no metrics")]
     Metricless,
 }
 
 /// What a metric asks for, and what it is now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Proposal {
-    pub(super) replicas: i32,
-    pub(super) current: Current,
+pub struct Proposal {
+    /// The replicas.
+    pub replicas: i32,
+    /// The value of the metric.
+    pub current: Current,
 }
 
-/// By how much the ratio of usage to target may be off before it counts.
+/// By how much the ratio of usage to target may be off before it counts, as shares.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Tolerances {
-    pub(super) down: f64,
-    pub(super) up: f64,
+pub struct Tolerances {
+    /// Below 1.
+    pub down: f64,
+    /// Above 1.
+    pub up: f64,
 }
 
 impl Tolerances {
@@ -47,29 +68,66 @@ impl Tolerances {
     }
 }
 
-/// What a calculation starts from.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Calculator<'a> {
-    pub(super) settings: &'a Settings,
-    pub(super) pods: &'a [Pod],
-    pub(super) now_ms: i64,
-    pub(super) tolerances: Tolerances,
+/// Asks one metric, without the memory of an [`Autoscaler`](super::Autoscaler).
+#[derive(Clone, Copy)]
+pub struct Calculator<'a> {
+    /// The controller's.
+    pub settings: &'a Settings,
+    /// What can be read now.
+    pub readings: &'a dyn Readings,
+    /// The time.
+    pub now_ms: i64,
+    /// The autoscaler's.
+    pub tolerances: Tolerances,
     /// The replicas of the scale's spec.
-    pub(super) replicas: i32,
+    pub replicas: i32,
     /// The replicas of the scale's status.
-    pub(super) status_replicas: i32,
+    pub status_replicas: i32,
 }
 
 impl Calculator<'_> {
+    /// What a metric asks for.
+    pub fn propose(&self, metric: &Metric) -> Result<Proposal, Problem> {
+        let readings = self.readings;
+        match metric {
+            Metric::Resource { resource, container, target } => {
+                let samples = readings.resource(*resource, container.as_deref()).map_err(Problem::Unread)?;
+                match target {
+                    ResourceTarget::Utilization(percent) => {
+                        self.utilization(samples, *resource, container.as_deref(), *percent)
+                    }
+                    ResourceTarget::AverageValue(target) => self.average(samples, Some(*resource), *target),
+                }
+            }
+            Metric::Pods { name, average_value } => {
+                self.average(readings.pods_metric(name).map_err(Problem::Unread)?, None, *average_value)
+            }
+            Metric::Object { name, target } => {
+                let value = readings.object(name).map_err(Problem::Unread)?;
+                match target {
+                    ValueTarget::Value(target) => self.object_value(value, *target),
+                    ValueTarget::AverageValue(target) => Ok(self.object_average(value, *target)),
+                }
+            }
+            Metric::External { name, target } => {
+                let series = readings.external(name).map_err(Problem::Unread)?;
+                match target {
+                    ValueTarget::Value(target) => self.external_value(&series, *target),
+                    ValueTarget::AverageValue(target) => Ok(self.external_average(&series, *target)),
+                }
+            }
+        }
+    }
+
     /// A resource against a target in percent of what is requested.
-    pub(super) fn utilization(
+    fn utilization(
         &self,
         samples: Samples,
         resource: Resource,
         container: Option<&str>,
         target: i32,
     ) -> Result<Proposal, Problem> {
-        let requests = requests(self.pods, resource, container)?;
+        let requests = requests(self.readings.pods(), resource, container)?;
         let measure = |samples: &Samples| {
             let known = samples.iter().filter_map(|(pod, sample)| Some((sample.value, *requests.get(pod.as_str())?)));
             let add = |(used, requested, pods): (i64, i64, i64), (value, request)| {
@@ -91,12 +149,7 @@ impl Calculator<'_> {
     }
 
     /// A value for each pod against a target: a resource, or a metric of pods.
-    pub(super) fn average(
-        &self,
-        samples: Samples,
-        resource: Option<Resource>,
-        target: i64,
-    ) -> Result<Proposal, Problem> {
+    fn average(&self, samples: Samples, resource: Option<Resource>, target: i64) -> Result<Proposal, Problem> {
         let measure = |samples: &Samples| {
             let sum = samples.values().fold(0_i64, |sum, sample| sum.wrapping_add(sample.value));
             let value = sum.checked_div(count(samples.len())).ok_or(Problem::Sampleless)?;
@@ -114,10 +167,10 @@ impl Calculator<'_> {
         measure: impl Fn(&Samples) -> Result<(f64, Current), Problem>,
         fill: impl Fn(&str) -> i64,
     ) -> Result<Proposal, Problem> {
-        if self.pods.is_empty() {
+        if self.readings.pods().is_empty() {
             return Err(Problem::Podless);
         }
-        let groups = group(self.pods, &samples, resource, self.settings, self.now_ms);
+        let groups = group(self.readings.pods(), &samples, resource, self.settings, self.now_ms);
         samples.retain(|pod, _| !groups.ignored.contains(pod.as_str()) && !groups.unready.contains(pod.as_str()));
         if samples.is_empty() {
             return Err(Problem::Sampleless);
@@ -155,7 +208,7 @@ impl Calculator<'_> {
     }
 
     /// One value against a target: as many times the ready pods as the value is the target.
-    pub(super) fn object_value(&self, value: i64, target: i64) -> Result<Proposal, Problem> {
+    fn object_value(&self, value: i64, target: i64) -> Result<Proposal, Problem> {
         let ratio = float(value) / float(target);
         let current = Current { utilization: None, value };
         if self.replicas == 0 {
@@ -164,22 +217,22 @@ impl Calculator<'_> {
         if self.tolerances.contain(ratio) {
             return Ok(Proposal { replicas: self.replicas, current });
         }
-        if self.pods.is_empty() {
+        if self.readings.pods().is_empty() {
             return Err(Problem::Podless);
         }
-        let wanted = ratio * float(count(self.pods.iter().filter(|pod| pod.is_ready()).count()));
+        let wanted = ratio * float(count(self.readings.pods().iter().filter(|pod| pod.is_ready()).count()));
         let replicas = if wanted > f64::from(i32::MAX) { i32::MAX } else { ceil(wanted) };
         Ok(Proposal { replicas, current })
     }
 
     /// One value against a target for each pod.
-    pub(super) fn object_average(&self, value: i64, target: i64) -> Proposal {
+    fn object_average(&self, value: i64, target: i64) -> Proposal {
         let share = ceil_long(float(value) / f64::from(self.status_replicas));
         self.divided(value, target, share, ceil)
     }
 
     /// The sum of series against a target.
-    pub(super) fn external_value(&self, series: &[i64], target: i64) -> Result<Proposal, Problem> {
+    fn external_value(&self, series: &[i64], target: i64) -> Result<Proposal, Problem> {
         let mut sum = 0_i64;
         for value in series {
             if *value > 0 && sum > i64::MAX.wrapping_sub(*value) {
@@ -192,7 +245,7 @@ impl Calculator<'_> {
     }
 
     /// The sum of series against a target for each pod. A sum below zero counts as one that is too large.
-    pub(super) fn external_average(&self, series: &[i64], target: i64) -> Proposal {
+    fn external_average(&self, series: &[i64], target: i64) -> Proposal {
         let mut sum = 0_i64;
         for value in series {
             sum = sum.wrapping_add(*value);

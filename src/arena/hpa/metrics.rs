@@ -1,8 +1,8 @@
 //! All metrics of an autoscaler together.
 
 use super::{
-    Active, Current, Metric, Readings, ResourceTarget, Spec, ValueTarget,
-    calculator::{Calculator, Problem, Proposal},
+    Active, Current, Metric, Spec,
+    calculator::{Calculator, Problem},
 };
 
 /// What the metrics say together.
@@ -18,12 +18,12 @@ pub(super) struct Consensus {
 }
 
 /// Asks every metric and takes the highest. If one cannot be read, the others may add replicas but not take any away.
-pub(super) fn ask(spec: &Spec, calculator: &Calculator<'_>, readings: &dyn Readings) -> Consensus {
+pub(super) fn ask(spec: &Spec, calculator: &Calculator<'_>) -> Consensus {
     let mut highest = 0;
     let mut currents = Vec::with_capacity(spec.metrics.len());
     let mut problems = Vec::new();
     for metric in &spec.metrics {
-        match proposal(metric, calculator, readings) {
+        match calculator.propose(metric) {
             Ok(proposal) => {
                 if highest == 0 || proposal.replicas > highest {
                     highest = proposal.replicas;
@@ -45,37 +45,6 @@ pub(super) fn ask(spec: &Spec, calculator: &Calculator<'_>, readings: &dyn Readi
         currents,
         active: unable.unwrap_or(Active::ValidMetricFound),
         problem: first.map(|(_, problem)| problem).or(all.then_some(Problem::Metricless)),
-    }
-}
-
-fn proposal(metric: &Metric, calculator: &Calculator<'_>, readings: &dyn Readings) -> Result<Proposal, Problem> {
-    match metric {
-        Metric::Resource { resource, container, target } => {
-            let samples = readings.resource(*resource, container.as_deref()).map_err(Problem::Unread)?;
-            match target {
-                ResourceTarget::Utilization(percent) => {
-                    calculator.utilization(samples, *resource, container.as_deref(), *percent)
-                }
-                ResourceTarget::AverageValue(target) => calculator.average(samples, Some(*resource), *target),
-            }
-        }
-        Metric::Pods { name, average_value } => {
-            calculator.average(readings.pods_metric(name).map_err(Problem::Unread)?, None, *average_value)
-        }
-        Metric::Object { name, target } => {
-            let value = readings.object(name).map_err(Problem::Unread)?;
-            match target {
-                ValueTarget::Value(target) => calculator.object_value(value, *target),
-                ValueTarget::AverageValue(target) => Ok(calculator.object_average(value, *target)),
-            }
-        }
-        Metric::External { name, target } => {
-            let series = readings.external(name).map_err(Problem::Unread)?;
-            match target {
-                ValueTarget::Value(target) => calculator.external_value(&series, *target),
-                ValueTarget::AverageValue(target) => Ok(calculator.external_average(&series, *target)),
-            }
-        }
     }
 }
 

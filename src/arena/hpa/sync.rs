@@ -39,7 +39,7 @@ impl Autoscaler {
             outcome.desired = spec.min;
         } else {
             let Consensus { replicas, currents, active, problem } =
-                ask(spec, &self.calculator(spec, scale, readings, now_ms), readings);
+                ask(spec, &self.calculator(spec, scale, readings, now_ms));
             outcome.metrics = currents;
             outcome.error = problem.map(|problem| problem.to_string());
             outcome.proposal = replicas;
@@ -77,7 +77,7 @@ impl Autoscaler {
         };
         Calculator {
             settings: &self.settings,
-            pods: readings.pods(),
+            readings,
             now_ms,
             tolerances: Tolerances { down, up },
             replicas: scale.spec,

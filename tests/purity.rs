@@ -15,6 +15,8 @@ mod common;
 /// Files and directories that decide.
 const PURE: [&str; 28] = [
     "src/api",
+    "src/arena/hpa",
+    "src/arena/hpa.rs",
     "src/backtest/account.rs",
     "src/backtest/html.rs",
     "src/backtest/json.rs",

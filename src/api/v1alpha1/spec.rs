@@ -4,7 +4,8 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Alerting, Autoscaling, Disruption, Enforcement, Maintenance, Objective, PerformanceProfileStatus, RuleObject, Telemetry,
+    Alerting, Autoscaling, Disruption, Enforcement, Maintenance, Objective, PerformanceProfileStatus, RuleObject,
+    Telemetry,
 };
 
 /// What a workload promises and how it may scale. A profile with nothing but a `targetRef` is a sound one: every other

@@ -23,8 +23,6 @@ pub mod labels {
     pub const MANAGED_BY_VALUE: &str = "plimsoll";
     /// The profile that a child belongs to.
     pub const PROFILE: &str = "plimsoll.dev/profile";
-    /// On the `ConfigMap` of a freeze: what admission does, `deny` or `warn`.
-    pub const FREEZE: &str = "plimsoll.dev/freeze";
 }
 
 /// Annotation keys.

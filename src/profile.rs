@@ -9,6 +9,7 @@ mod controller;
 mod error;
 mod evaluation;
 mod finding;
+pub mod freeze;
 mod observe;
 mod publish;
 mod reconcile;

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 mod common;
 
 /// Files and directories that decide.
-const PURE: [&str; 26] = [
+const PURE: [&str; 28] = [
     "src/api",
     "src/backtest/account.rs",
     "src/backtest/html.rs",
@@ -31,6 +31,8 @@ const PURE: [&str; 26] = [
     "src/profile/children.rs",
     "src/profile/evaluation.rs",
     "src/profile/finding.rs",
+    "src/profile/freeze",
+    "src/profile/freeze.rs",
     "src/profile/settings.rs",
     "src/profile/status",
     "src/profile/status.rs",

@@ -12,7 +12,6 @@ use crate::api::{labels, reasons};
 
 mod autoscaler;
 mod disruption_budget;
-pub mod freeze;
 mod rules;
 
 pub use rules::{RULE_FILE_KEY, rule_file_text};

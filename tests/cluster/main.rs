@@ -19,6 +19,7 @@ mod deletion;
 mod drift;
 mod election;
 mod faults;
+mod freeze;
 mod harness;
 mod many;
 mod modes;

@@ -55,3 +55,10 @@ pub fn vm_rule_definition() -> Value {
     });
     all
 }
+
+/// `Rollout` of Argo Rollouts, as far as its kind goes.
+pub fn rollout_definition() -> Value {
+    let mut all = definition("argoproj.io", "Rollout", "rollouts", &json!({"status": {}}));
+    all["spec"]["versions"][0]["name"] = json!("v1alpha1");
+    all
+}

@@ -193,7 +193,8 @@ async fn a_reason_overrides_and_is_in_the_audit_log() {
 #[ignore = "needs a cluster: make test-cluster"]
 async fn a_reason_that_has_run_out_is_asked_for_anew() {
     let frozen = Frozen::new().await;
-    for (name, until) in [("spent", Timestamp::now()), ("valid", Timestamp::now() + HOUR)] {
+    let now = Timestamp::from_second(Timestamp::now().as_second()).unwrap();
+    for (name, until) in [("spent", now), ("valid", now + HOUR)] {
         frozen.workload("Deployment", name).await;
         let freeze = frozen.freeze("Deployment", name, Deny, HOUR).await;
         let overridden = Some(FreezeOverride { reason: "INC-1".to_owned(), until: Time(until) });

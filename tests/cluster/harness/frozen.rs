@@ -19,14 +19,15 @@ use plimsoll::{
 
 use super::{Cluster, PATIENCE, eventually};
 
-const MANIFESTS: &str = include_str!("../../../deploy/operator.yaml");
-
 /// The policies' kinds, in the order of their removal.
 const KINDS: [&str; 2] = ["ValidatingAdmissionPolicyBinding", "ValidatingAdmissionPolicy"];
 
 /// The policies of `deploy/`, for one namespace.
 fn documents(namespace: &str) -> Vec<Value> {
-    let ours = MANIFESTS.replace(".plimsoll-system", &format!(".{namespace}"));
+    // Cargo says where the repository is, to the compiler and to the test.
+    let root = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").to_owned());
+    let manifests = std::fs::read_to_string(format!("{root}/deploy/operator.yaml")).expect("deploy/operator.yaml");
+    let ours = manifests.replace(".plimsoll-system", &format!(".{namespace}"));
     let mut documents: Vec<Value> = serde_saphyr::from_multiple(&ours).expect("YAML");
     documents.retain(|document| document["apiVersion"] == "admissionregistration.k8s.io/v1");
     assert_eq!(documents.len(), 4, "deploy/operator.yaml has two policies and their bindings");

@@ -1,11 +1,13 @@
 //! The controller: from a profile to its children and its status.
 
+mod acting;
 mod apply;
 mod backoff;
 pub mod build;
 mod children;
 mod collector;
 mod controller;
+mod enforcer;
 mod error;
 mod evaluation;
 mod finding;
@@ -19,9 +21,11 @@ mod status;
 mod testing;
 mod triggers;
 pub mod validate;
+mod workloads;
 
 use kube::core::DeserializeGuard;
 
+pub use acting::Acting;
 pub use children::{Applied, Children, Desired, Live, Outcome, Plan, Stage, Why};
 pub use collector::WorkloadCollector;
 pub use controller::{Controller, Shared};

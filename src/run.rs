@@ -1,6 +1,9 @@
 //! `plimsoll run`: wires the lease, the watches, the clock and the servers together.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use axum::http::HeaderValue;
 use k8s_openapi::jiff::Timestamp;
@@ -18,7 +21,7 @@ use crate::{
     kube::{Candidate, LeaseLost, RuleApis, api_served, message, rule_apis},
     metrics::Metrics,
     profile::{Controller, Shared, WorkloadCollector},
-    prometheus::{self, Answer, Evaluator, Snapshot},
+    prometheus::{self, Answer, Evaluator, SignalSnapshot, SignalSource, Snapshot},
     readiness::Readiness,
     telemetry::LogLevel,
 };
@@ -161,16 +164,7 @@ fn lead(
     let (news, _) = broadcast::channel(64);
     let (rule_api_sender, rule_apis) = watch::channel(RuleApis::default());
     let evaluator = Evaluator {
-        prometheus: args.prometheus.prometheus_url.clone().map(|url| {
-            let options = prometheus::ClientOptions {
-                url,
-                bearer_token_file: args.prometheus.prometheus_bearer_token_file.clone(),
-                ca_file: args.prometheus.prometheus_ca_file.clone(),
-                headers: args.prometheus.prometheus_header.clone(),
-                timeout: prometheus::ClientOptions::TIMEOUT,
-            };
-            prometheus::Client::new(options, Arc::clone(metrics))
-        }),
+        prometheus: client_of(args, metrics),
         client: client.clone(),
         metrics: Arc::clone(metrics),
         interval: args.rules.evaluation_interval.into(),
@@ -178,11 +172,22 @@ fn lead(
         news: news.clone(),
     };
     tasks.spawn(evaluator.run(stop.clone()));
+    let unasked = SignalSnapshot { at: Timestamp::now(), answer: Err("not asked yet".to_owned()) };
+    let (signal_sender, signals) = watch::channel(Arc::new(unasked));
+    let signals_wanted = Arc::new(AtomicBool::new(false));
+    let source = SignalSource {
+        prometheus: client_of(args, metrics),
+        wanted: Arc::clone(&signals_wanted),
+        snapshots: signal_sender,
+    };
+    tasks.spawn(source.run(stop.clone()));
     let shared = Shared {
         client: client.clone(),
         settings: args.rules.settings(),
         metrics: Arc::clone(metrics),
         snapshots,
+        signals,
+        signals_wanted,
         news,
         rule_apis,
         recorder: Recorder::new(client.clone(), reporter()),
@@ -208,6 +213,20 @@ fn lead(
             () = working => {}
         }
     });
+}
+
+/// A connection to the Prometheus that the operator was started with.
+fn client_of(args: &RunArgs, metrics: &Arc<Metrics>) -> Option<prometheus::Client> {
+    args.prometheus.prometheus_url.clone().map(|url| {
+        let options = prometheus::ClientOptions {
+            url,
+            bearer_token_file: args.prometheus.prometheus_bearer_token_file.clone(),
+            ca_file: args.prometheus.prometheus_ca_file.clone(),
+            headers: args.prometheus.prometheus_header.clone(),
+            timeout: prometheus::ClientOptions::TIMEOUT,
+        };
+        prometheus::Client::new(options, Arc::clone(metrics))
+    })
 }
 
 /// Asks until there is an answer: to take what is not known for absent would move all rules into files.

@@ -1,7 +1,6 @@
 //! The size of each workload as metrics, read from the watches at each scrape: the built-in alerts need nothing else.
 
 use std::{
-    collections::HashMap,
     fmt,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -9,11 +8,7 @@ use std::{
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use kube::{
     ResourceExt,
-    core::DynamicObject,
-    runtime::{
-        reflector::{ObjectRef, Store},
-        watcher::Event,
-    },
+    runtime::reflector::{ObjectRef, Store},
 };
 use prometheus_client::{
     collector::Collector,
@@ -21,42 +16,8 @@ use prometheus_client::{
     metrics::{MetricType, gauge::ConstGauge},
 };
 
-use super::Guarded;
+use super::{Guarded, workloads::Workloads};
 use crate::kube::is_owned_by;
-
-/// Kind, namespace and name.
-type WorkloadKey = (&'static str, String, String);
-
-/// Ready pods of every workload, by kind, namespace and name.
-#[derive(Clone, Default)]
-pub struct ReadyPods {
-    pods: Arc<Mutex<HashMap<WorkloadKey, i64>>>,
-}
-
-impl ReadyPods {
-    /// Takes note of one watch event.
-    pub fn note(&self, kind: &'static str, event: &Event<DynamicObject>) {
-        let mut pods = self.pods.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = |object: &DynamicObject| (kind, object.namespace().unwrap_or_default(), object.name_any());
-        match event {
-            Event::Apply(object) | Event::InitApply(object) => {
-                let ready = object.data.pointer("/status/readyReplicas").and_then(serde_json::Value::as_i64);
-                pods.insert(key(object), ready.unwrap_or(0));
-            }
-            Event::Delete(object) => {
-                pods.remove(&key(object));
-            }
-            Event::Init => pods.retain(|(of, ..), _| *of != kind),
-            Event::InitDone => {}
-        }
-    }
-
-    fn get(&self, kind: &str, namespace: &str, name: &str) -> Option<i64> {
-        let pods = self.pods.lock().unwrap_or_else(PoisonError::into_inner);
-        let kind = ["Deployment", "StatefulSet"].into_iter().find(|known| *known == kind)?;
-        pods.get(&(kind, namespace.to_owned(), name.to_owned())).copied()
-    }
-}
 
 /// What one controller's watches hold.
 #[derive(Clone)]
@@ -65,8 +26,8 @@ pub struct View {
     pub profiles: Store<Guarded>,
     /// Every autoscaler.
     pub autoscalers: Store<HorizontalPodAutoscaler>,
-    /// Ready pods of every workload.
-    pub ready_pods: ReadyPods,
+    /// Every workload.
+    pub workloads: Workloads,
 }
 
 /// Shows every view; a replica that does not lead has none.
@@ -119,7 +80,7 @@ fn sizes(view: &View) -> Vec<Size> {
             let autoscaler = view.autoscalers.get(&ObjectRef::new(&name).within(&namespace));
             let ours = autoscaler.filter(|autoscaler| is_owned_by(&autoscaler.metadata, &uid));
             Size {
-                ready: view.ready_pods.get(&target.kind, &namespace, &target.name),
+                ready: view.workloads.get(&target.kind, &namespace, &target.name).map(|seen| i64::from(seen.ready)),
                 autoscaler: ours.map(|autoscaler| scaler(&autoscaler)),
                 namespace,
                 profile: name,

@@ -1,6 +1,9 @@
 //! Wires watches to the reconcile.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use futures::{Stream, StreamExt, stream};
 use k8s_openapi::{
@@ -24,22 +27,24 @@ use kube::{
     },
 };
 use serde::de::DeserializeOwned;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Guarded,
-    collector::{ReadyPods, View},
+    collector::View,
+    enforcer::{Decisions, Enforcer},
     observe::{Stores, TargetKinds},
     reconcile::{Context, reconcile, retry},
     settings::Settings,
     triggers::{self, triggers},
+    workloads::Workloads,
 };
 use crate::{
     api::labels,
     kube::{PrometheusRule, RuleApis, VMRule},
     metrics::Metrics,
-    prometheus::{News, Snapshot},
+    prometheus::{News, SignalSnapshot, Snapshot},
 };
 
 /// Changes that come together are looked at once. Far below the two seconds within which drift is to be mended.
@@ -59,6 +64,10 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// What Prometheus said last.
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// What enforcement looks at.
+    pub signals: watch::Receiver<Arc<SignalSnapshot>>,
+    /// Set while any profile wants signals.
+    pub signals_wanted: Arc<AtomicBool>,
     /// Profiles about which Prometheus has news.
     pub news: broadcast::Sender<Arc<Vec<News>>>,
     /// Which APIs for rule objects the cluster serves.
@@ -91,13 +100,13 @@ impl Controller {
         let profiles = main.store();
         let (autoscalers, autoscaler_writer) = reflector::store();
         let (disruption_budgets, budget_writer) = reflector::store();
-        let ready_pods = ReadyPods::default();
+        let workloads = Workloads::default();
         let stores = Stores {
             profiles: profiles.clone(),
             autoscalers: autoscalers.clone(),
             disruption_budgets: disruption_budgets.clone(),
         };
-        self.shared.collector.add(View { profiles: profiles.clone(), autoscalers, ready_pods: ready_pods.clone() });
+        self.shared.collector.add(View { profiles: profiles.clone(), autoscalers, workloads: workloads.clone() });
 
         let autoscaler_events = watcher(self.api::<HorizontalPodAutoscaler>(), everything.clone())
             .default_backoff()
@@ -108,11 +117,26 @@ impl Controller {
         let of = |profiles: &Store<Guarded>| profiles.clone();
         let (p1, p2, p3, p4, p5) = (of(&profiles), of(&profiles), of(&profiles), of(&profiles), of(&profiles));
 
+        let kinds = Arc::new(TargetKinds::default());
+        let decisions = Decisions::default();
+        let (decided, decisions_made) = mpsc::unbounded_channel();
+        let enforcer = Enforcer {
+            client: self.shared.client.clone(),
+            stores: stores.clone(),
+            workloads: workloads.clone(),
+            kinds: Arc::clone(&kinds),
+            signals: self.shared.signals.clone(),
+            wanted: Arc::clone(&self.shared.signals_wanted),
+            decisions: decisions.clone(),
+            news: decided,
+        };
+        let enforcing = enforcer.run(stop.clone());
         let context = Arc::new(Context {
             client: self.shared.client.clone(),
             settings: self.shared.settings.clone(),
             stores,
-            kinds: TargetKinds::default(),
+            kinds,
+            decisions,
             memory: crate::kube::AppliedMemory::default(),
             rule_apis: self.shared.rule_apis.clone(),
             snapshots: self.shared.snapshots.clone(),
@@ -146,10 +170,11 @@ impl Controller {
                 triggers::version_fingerprint,
                 triggers::owner,
             ))
-            .reconcile_on(self.workloads::<Deployment>("Deployment", p3, ready_pods.clone()))
-            .reconcile_on(self.workloads::<StatefulSet>("StatefulSet", p4, ready_pods))
+            .reconcile_on(self.workloads::<Deployment>("Deployment", p3, workloads.clone()))
+            .reconcile_on(self.workloads::<StatefulSet>("StatefulSet", p4, workloads))
             .reconcile_on(triggers(rivals, triggers::presence_fingerprint, move |gone| triggers::of_rival(gone, &p5)))
             .reconcile_on(self.news(profiles))
+            .reconcile_on(received(decisions_made))
             .reconcile_all_on(changes(self.shared.rule_apis.clone()))
             .graceful_shutdown_on(stop.clone().cancelled_owned())
             .run(reconcile, retry, context)
@@ -157,7 +182,7 @@ impl Controller {
                 log(result);
                 std::future::ready(())
             });
-        tokio::join!(running, tidying);
+        tokio::join!(running, tidying, enforcing);
     }
 
     fn api<K>(&self) -> Api<K>
@@ -215,7 +240,7 @@ impl Controller {
         &self,
         kind: &'static str,
         profiles: Store<Guarded>,
-        ready: ReadyPods,
+        ready: Workloads,
     ) -> impl Stream<Item = ObjectRef<Guarded>> + use<K>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
@@ -261,6 +286,10 @@ fn concerned(profiles: &Store<Guarded>, news: Option<&Vec<News>>) -> Vec<ObjectR
         })
         .map(|guarded| ObjectRef::from_obj(&**guarded))
         .collect()
+}
+
+fn received(receiver: mpsc::UnboundedReceiver<ObjectRef<Guarded>>) -> impl Stream<Item = ObjectRef<Guarded>> {
+    stream::unfold(receiver, |mut receiver| async move { receiver.recv().await.map(|profile| (profile, receiver)) })
 }
 
 async fn tidy(context: Arc<Context>, stop: CancellationToken) {

@@ -11,7 +11,7 @@ mod kinds;
 mod read;
 mod selector;
 
-pub use kinds::TargetKinds;
+pub use kinds::{Kind, TargetKinds};
 pub use read::{Reader, Stores, same_target};
 
 /// Everything that a decision about one profile rests on.

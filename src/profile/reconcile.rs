@@ -11,10 +11,12 @@ use tokio::sync::watch;
 
 use super::{
     Guarded,
+    acting::acting,
     apply::Applier,
     backoff::{Backoff, resync},
     build::{build, rules_name},
     children::Children,
+    enforcer::{Decisions, Key},
     error::Error,
     evaluation::evaluate,
     observe::{Reader, Stores, TargetKinds},
@@ -42,7 +44,9 @@ pub struct Context {
     /// What the watches hold.
     pub stores: Stores,
     /// What is known of targets' kinds.
-    pub kinds: TargetKinds,
+    pub kinds: Arc<TargetKinds>,
+    /// What enforcement has decided.
+    pub decisions: Decisions,
     /// What was applied before.
     pub memory: AppliedMemory,
     /// Which APIs for rule objects the cluster serves.
@@ -98,7 +102,9 @@ async fn pipeline(profile: &PerformanceProfile, context: &Context) -> Result<Act
     let reader = Reader { client: &context.client, stores: &context.stores, kinds: &context.kinds };
     let observed = reader.observe(profile, rule_apis, now).await?;
     let checked = validate(profile, &observed, &context.settings);
-    let desired = build(&checked);
+    let owner: Key = (checked.namespace.clone(), checked.name.clone());
+    let decided = context.decisions.get(&owner, profile.metadata.uid.as_deref().unwrap_or_default());
+    let desired = build(&checked, &acting(profile, &checked, decided.as_deref(), now));
     let writer = Applier {
         client: context.client.clone(),
         memory: &context.memory,
@@ -110,8 +116,14 @@ async fn pipeline(profile: &PerformanceProfile, context: &Context) -> Result<Act
     let applied = writer.apply(desired, &observed.live, &rules_name(&checked.name)).await;
     let alerting = alerting(profile);
     let evaluation = evaluate(&checked, &alerting, &context.settings.slo, &snapshot, profile.status.as_ref());
-    let facts =
-        Facts { profile, checked: &checked, observed: &observed, applied: &applied.children, evaluation: &evaluation };
+    let facts = Facts {
+        profile,
+        checked: &checked,
+        observed: &observed,
+        applied: &applied.children,
+        evaluation: &evaluation,
+        decided: decided.as_deref(),
+    };
     let status = status::status(&facts, now);
     context.publisher().publish(profile, status).await?;
     if applied.errors.is_empty() {

@@ -23,6 +23,7 @@ use crate::{
     slo,
 };
 
+mod enforcement;
 mod indicators;
 mod metrics;
 mod objectives;
@@ -31,6 +32,7 @@ mod schedule;
 #[cfg(test)]
 mod tests;
 
+pub use enforcement::{EnforcementPlan, enforcement};
 pub use objectives::alerting;
 pub use schedule::{Stretch, calendar, maintenance_between, spans};
 
@@ -55,6 +57,8 @@ pub struct Profile {
     pub objectives: Vec<slo::Objective>,
     /// Announced maintenance from yesterday until eight days from now, by its start.
     pub maintenance: Vec<Stretch>,
+    /// What enforcement may do; nothing where it is not asked for.
+    pub enforcement: Option<EnforcementPlan>,
     /// What is wrong, or could be better.
     pub findings: Vec<Finding>,
 }
@@ -137,6 +141,7 @@ pub fn validate(profile: &PerformanceProfile, observed: &Observed, settings: &Se
     let maintenance = schedule::maintenance(profile, observed.now);
     let (sound, rules) = objectives::rules(profile, &autoscaling, observed, settings, &maintenance, &mut findings);
     let rules = part(blocked.as_ref(), || rules);
+    findings.extend(enforcement::findings(profile, &sound, observed.now));
 
     Profile {
         namespace: profile.namespace().unwrap_or_default(),
@@ -148,6 +153,7 @@ pub fn validate(profile: &PerformanceProfile, observed: &Observed, settings: &Se
         rules,
         objectives: sound,
         maintenance: maintenance.0,
+        enforcement: enforcement::enforcement(profile, observed.now),
         findings,
     }
 }

@@ -21,7 +21,7 @@ pub enum AutoscalingMode {
     /// The operator writes a HorizontalPodAutoscaler.
     #[default]
     Managed,
-    /// The HorizontalPodAutoscaler or KEDA ScaledObject that exists stays as it is; only while enforcement acts a floor and a
+    /// The `HorizontalPodAutoscaler` or KEDA `ScaledObject` that exists stays as it is; only while enforcement acts a floor and a
     /// hold are written to it, and given back after.
     Adopt,
     /// Scaling is left alone, and what was written before is removed.
@@ -37,8 +37,8 @@ pub enum AutoscalingMode {
     validation = Rule::new("self.mode != 'Managed' || !has(self.cpu) || !has(self.memory) || self.cpu.mode != 'Disabled' || self.memory.mode != 'Disabled' || size(self.metrics) > 0").message("cpu and memory are both disabled and metrics is empty: nothing is left to scale on; to leave scaling alone, set mode: Disabled")
 )]
 pub struct Autoscaling {
-    /// `Managed` (default): the operator writes a HorizontalPodAutoscaler. `Adopt`: the HorizontalPodAutoscaler or KEDA
-    /// ScaledObject that scales the target already stays, with its own bounds and metrics; while enforcement acts, its floor and
+    /// `Managed` (default): the operator writes a HorizontalPodAutoscaler. `Adopt`: the HorizontalPodAutoscaler or the
+    /// `ScaledObject` of KEDA that scales the target already stays, with its own bounds and metrics; while enforcement acts, its floor and
     /// its hold are written to it, and given back after. `Disabled`: scaling is left alone.
     #[serde(default)]
     pub mode: AutoscalingMode,

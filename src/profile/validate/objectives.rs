@@ -65,6 +65,21 @@ pub fn rules(
         let memory = held_utilization(autoscaling.memory.as_ref(), MEMORY_UTILIZATION);
         groups.push(slo::workload_group(&workload, percent(cpu), percent(memory), &alerting, &maintenance));
     }
+    match super::enforcement::signal_options(profile) {
+        None => {}
+        Some(Ok(wanted)) => {
+            let workload = slo::WorkloadIdentity {
+                namespace: profile.namespace().unwrap_or_default(),
+                profile: profile.name_any(),
+            };
+            groups.push(slo::signals::signal_group(&workload, &sound, &wanted, &settings.slo));
+        }
+        Some(Err(finding)) => {
+            let message = finding.to_string();
+            findings.push(finding);
+            return (sound, Part::Held(Why::new(reasons::INVALID, message)));
+        }
+    }
     let kind = match rule_object::kind(profile, observed.rule_apis) {
         Ok(kind) => kind,
         Err(why) => return (sound, Part::Held(why)),

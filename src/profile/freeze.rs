@@ -1,70 +1,70 @@
 //! A freeze of rollouts, as it stands in the status of the profile.
 //!
-//! The status is all that there is to it: the admission policy of the chart (`templates/freeze-policy.yaml`) has the profiles of
-//! the namespace as its parameters. So a freeze goes with its profile, and it ends at its `until` with or without an operator.
-
-use std::time::Duration;
+//! The status is all that there is to it: the admission policies of the chart (`templates/freeze-policy.yaml`) have the profiles of
+//! the namespace as their parameters. So a freeze goes with its profile, and it ends at its `until` with or without an operator.
+//!
+//! An override, a reason in an annotation of the workload, holds until the end that the freeze had when the reason was given, so at
+//! most for `spec.enforcement.freeze.longest`. A reason that was there before the freeze is worth nothing, and so is one that has run
+//! out: another one is asked for. So none opens a workload for ever, and `kubectl annotate` before `kubectl set image` is all that
+//! there is to do.
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 
-use crate::api::v1alpha1::{FreezeAction, FreezeOverride, FreezeStatus};
+use crate::{
+    api::v1alpha1::{FreezeAction, FreezeOverride, FreezeStatus},
+    enforce::Freeze,
+};
 
-mod images;
-mod over;
-
-pub use images::ImageSet;
-pub use over::{follow, is_news};
-
-/// Most sets of images that are written.
+/// Most sets of images that are written: as many as the schema takes.
 const MOST_IMAGES: usize = 10;
 
-/// A freeze as it is to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FreezePlan {
-    /// What admission does; with `Disabled`, nothing.
-    pub action: FreezeAction,
-    /// Which objective, and how its budget stands, as in `objective availability has spent its error budget (-12 % left)`.
-    pub reason: String,
-    /// Since when the freeze lasts; renewals do not move it.
-    pub since: Timestamp,
-    /// When it ends by itself, from [`renewed`].
-    pub until: Timestamp,
-    /// Images that were good, the newest first: going back to them is allowed.
-    pub good_images: Vec<ImageSet>,
-    /// The reason on the workload, from [`follow`].
-    pub overridden: Option<FreezeOverride>,
-}
-
-/// What to write into the status.
-pub fn freeze_status(plan: &FreezePlan) -> FreezeStatus {
+/// What to write into the status. `written` is the freeze as it stands there, `annotation` the reason on the workload.
+pub fn freeze_status(
+    action: FreezeAction,
+    freeze: &Freeze,
+    written: Option<&FreezeStatus>,
+    annotation: Option<&str>,
+) -> FreezeStatus {
     let mut good_images: Vec<String> = Vec::new();
-    for set in plan.good_images.iter().filter(|set| !set.is_empty()).map(ToString::to_string) {
-        if good_images.len() < MOST_IMAGES && !good_images.contains(&set) {
-            good_images.push(set);
+    for set in freeze.good.iter().rev().filter(|set| !set.is_empty()) {
+        if good_images.len() < MOST_IMAGES && !good_images.contains(set) {
+            good_images.push(set.clone());
         }
     }
     FreezeStatus {
-        action: plan.action,
-        reason: plan.reason.clone(),
-        since: whole_seconds(plan.since),
-        until: whole_seconds(plan.until),
+        action,
+        reason: freeze.reason.clone(),
+        since: time(freeze.since),
+        until: time(freeze.until),
         good_images,
-        overridden: plan.overridden.clone(),
+        overridden: overridden(freeze, written, annotation),
     }
 }
 
-/// The end of a freeze that goes on: the one that is written, while more than half of `longest` is left, so that not every look is
-/// a write.
-pub fn renewed(written: Option<&FreezeStatus>, now: Timestamp, longest: Duration) -> Timestamp {
-    let end = |length: Duration| now.checked_add(length).unwrap_or(Timestamp::MAX);
-    let (half, full) = (end(longest / 2), end(longest));
-    let before = written.map(|freeze| freeze.until.0);
-    before.filter(|before| (half..=full).contains(before)).unwrap_or(full)
+fn overridden(freeze: &Freeze, written: Option<&FreezeStatus>, annotation: Option<&str>) -> Option<FreezeOverride> {
+    let reason = annotation.map(str::trim).filter(|reason| !reason.is_empty())?;
+    let since = time(freeze.since);
+    let until = match written.filter(|written| written.since == since) {
+        // The freeze begins now: what is there already is older than it.
+        None => since,
+        Some(written) => match &written.overridden {
+            Some(noted) if noted.reason == reason => noted.until.clone(),
+            _ => written.until.clone(),
+        },
+    };
+    Some(FreezeOverride { reason: reason.to_owned(), until })
 }
 
-/// The API server compares with times in whole seconds.
-fn whole_seconds(time: Timestamp) -> Time {
-    Time(Timestamp::from_second(time.as_second()).unwrap_or(time))
+/// The override that was given between two statuses: worth an event and a count, once.
+pub fn given<'a>(before: Option<&FreezeStatus>, now: Option<&'a FreezeStatus>) -> Option<&'a FreezeOverride> {
+    let now = now?;
+    let given = now.overridden.as_ref()?;
+    let noted = before.and_then(|before| before.overridden.as_ref());
+    (given.until > now.since && noted != Some(given)).then_some(given)
+}
+
+fn time(seconds: i64) -> Time {
+    Time(Timestamp::from_second(seconds).unwrap_or_default())
 }
 
 #[cfg(test)]

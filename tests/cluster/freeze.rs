@@ -47,8 +47,8 @@ async fn a_rollout_is_denied_and_the_message_says_the_ways_out() {
         ("the grace period", "/spec/template/spec/terminationGracePeriodSeconds", json!(7)),
         ("a container less", "/spec/template/spec/containers", json!([{"name": "app", "image": "app:2"}])),
     ] {
-        let changed = frozen.change(Way::Replace, "Deployment", "web", pointer, to).await;
-        assert!(changed.is_err_and(|denied| denied.contains("are frozen until")), "{what}");
+        let denied = frozen.change(Way::Replace, "Deployment", "web", pointer, to).await.expect_err(what);
+        assert!(denied.contains("are frozen until"), "{what}: {denied}");
     }
 }
 

@@ -20,6 +20,7 @@ mod drift;
 mod election;
 mod faults;
 mod freeze;
+mod gate;
 mod harness;
 mod many;
 mod modes;

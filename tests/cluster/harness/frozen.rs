@@ -209,6 +209,8 @@ impl Frozen {
                 api.patch(name, &manager("kustomize-controller").force(), &Patch::Apply(manifest)).await
             }
             Way::Replace => {
+                // Whatever the controllers have written since.
+                changed["metadata"]["resourceVersion"] = Value::Null;
                 let object: DynamicObject = serde_json::from_value(changed).expect("an object");
                 api.replace(
                     name,

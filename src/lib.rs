@@ -14,6 +14,7 @@
 //! `render` and `check` take the pure part of the same path.
 
 pub mod api;
+pub mod arena;
 pub mod ask;
 pub mod backtest;
 pub mod check;

@@ -13,6 +13,7 @@ mod evaluation;
 mod finding;
 pub mod freeze;
 mod observe;
+pub mod overlay;
 mod publish;
 mod reconcile;
 mod settings;

@@ -4,12 +4,9 @@ use std::time::Duration;
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use kube::api::{Patch, PatchParams};
-use plimsoll::{
-    api::v1alpha1::{
-        FreezeAction::{Deny, Warn},
-        FreezeOverride, FreezeStatus,
-    },
-    profile::freeze::follow,
+use plimsoll::api::v1alpha1::{
+    FreezeAction::{Deny, Warn},
+    FreezeOverride, FreezeStatus,
 };
 use serde_json::json;
 
@@ -212,7 +209,7 @@ async fn a_reason_that_has_run_out_is_asked_for_anew() {
     // What the operator notes at the beginning of the next freeze.
     frozen.workload("Deployment", "next").await;
     let freeze = frozen.freeze("Deployment", "next", Deny, HOUR).await;
-    let overridden = follow(None, Some("INC-1"), freeze.since.0);
+    let overridden = Some(FreezeOverride { reason: "INC-1".to_owned(), until: freeze.since.clone() });
     frozen.write("Deployment", "next", &FreezeStatus { overridden, ..freeze }).await;
     frozen.annotate("Deployment", "next", OVERRIDE, Some("INC-1")).await;
     let denied = frozen.set_image(Way::StrategicPatch, "Deployment", "next", "app:3").await;

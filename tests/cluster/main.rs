@@ -11,6 +11,7 @@
     reason = "a test that panics has failed, and that is what is meant"
 )]
 
+mod adopt;
 mod autoscaler;
 mod conflicts;
 mod crash;
@@ -22,6 +23,7 @@ mod faults;
 mod freeze;
 mod gate;
 mod harness;
+mod hpa_facts;
 mod many;
 mod modes;
 mod names;

@@ -17,7 +17,7 @@ use tokio::sync::OnceCell;
 
 use super::{
     PATIENCE,
-    definitions::{definition, rollout_definition, vm_rule_definition},
+    definitions::{definition, is_for_tests, scaler_definitions, vm_rule_definition},
     eventually,
 };
 
@@ -274,7 +274,13 @@ pub fn resource(kind: &str) -> (ApiResource, bool) {
         "Lease" => ("coordination.k8s.io", "v1", "leases", true),
         "Role" => ("rbac.authorization.k8s.io", "v1", "roles", true),
         "RoleBinding" => ("rbac.authorization.k8s.io", "v1", "rolebindings", true),
+        "ScaledObject" => ("keda.sh", "v1alpha1", "scaledobjects", true),
+        "Canary" => ("flagger.app", "v1beta1", "canaries", true),
         "Rollout" => ("argoproj.io", "v1alpha1", "rollouts", true),
+        "MutatingAdmissionPolicy" => ("admissionregistration.k8s.io", "v1", "mutatingadmissionpolicies", false),
+        "MutatingAdmissionPolicyBinding" => {
+            ("admissionregistration.k8s.io", "v1", "mutatingadmissionpolicybindings", false)
+        }
         "Engine" => ("tests.plimsoll.dev", "v1", "engines", true),
         "Namespace" => ("", "v1", "namespaces", false),
         "ValidatingAdmissionPolicy" => ("admissionregistration.k8s.io", "v1", "validatingadmissionpolicies", false),
@@ -309,8 +315,8 @@ pub async fn config() -> Config {
     config
 }
 
-/// The definitions that the tests need. Those of the Prometheus Operator, of the VictoriaMetrics operator and of Argo Rollouts are left
-/// as they are where these are installed, and stay where it is not: other suites may have come to rely on them.
+/// The definitions that the tests need. Those of other operators are left as they are where these are installed, and stay
+/// where they are not: other suites may have come to rely on them.
 async fn install_definitions(client: &Client) {
     let api = Api::<DynamicObject>::all_with(client.clone(), &resource("CustomResourceDefinition").0);
     let params = PatchParams::apply(TESTER).force();
@@ -321,10 +327,11 @@ async fn install_definitions(client: &Client) {
             all.push(definition("monitoring.coreos.com", kind, plural, &json!({})));
         }
     }
-    for foreign in [vm_rule_definition(), rollout_definition()] {
-        let name = foreign["metadata"]["name"].as_str().expect("a name");
-        if api.get_opt(name).await.unwrap_or_else(|error| panic!("no cluster: {error}")).is_none() {
-            all.push(foreign);
+    for theirs in std::iter::once(vm_rule_definition()).chain(scaler_definitions()) {
+        let name = theirs["metadata"]["name"].as_str().expect("a name");
+        let there = api.get_opt(name).await.unwrap_or_else(|error| panic!("no cluster: {error}"));
+        if there.is_none_or(|there| is_for_tests(&value(there))) {
+            all.push(theirs);
         }
     }
     let scale = json!({

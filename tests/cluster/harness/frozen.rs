@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 
 use plimsoll::{
     api::v1alpha1::{FreezeAction, FreezeStatus},
-    profile::freeze::{FreezePlan, ImageSet, freeze_status},
+    enforce::{Freeze, FreezeLevel},
+    profile::freeze::freeze_status,
 };
 
 use super::{Cluster, PATIENCE, eventually};
@@ -135,16 +136,17 @@ impl Frozen {
 
     /// The same, with its end.
     pub async fn freeze_until(&self, kind: &str, name: &str, action: FreezeAction, until: Timestamp) -> FreezeStatus {
-        let good =
-            ["app=app:1,proxy=proxy:1", "app=app:0,proxy=proxy:0"].map(|text| ImageSet::parse(text).expect("images"));
-        let freeze = freeze_status(&FreezePlan {
-            action,
+        // The newest last.
+        let good = ["app=app:0,proxy=proxy:0", "app=app:1,proxy=proxy:1"].map(str::to_owned);
+        let decided = Freeze {
+            level: FreezeLevel::Deny,
+            stops: true,
             reason: "objective availability has spent its\nerror budget (-12 % left)".to_owned(),
-            since: Timestamp::now(),
-            until,
-            good_images: good.to_vec(),
-            overridden: None,
-        });
+            since: Timestamp::now().as_second(),
+            until: until.as_second(),
+            good: good.to_vec(),
+        };
+        let freeze = freeze_status(action, &decided, None, None);
         self.write(kind, name, &freeze).await;
         freeze
     }

@@ -20,6 +20,8 @@ mod deletion;
 mod drift;
 mod election;
 mod faults;
+mod freeze;
+mod gate;
 mod harness;
 mod hpa_facts;
 mod many;

@@ -179,7 +179,7 @@ fn lead(
         news: news.clone(),
     };
     tasks.spawn(evaluator.run(stop.clone()));
-    let unasked = SignalSnapshot { at: Timestamp::now(), answer: Err("not asked yet".to_owned()) };
+    let unasked = SignalSnapshot { at: Timestamp::now(), answer: None };
     let (signal_sender, signals) = watch::channel(Arc::new(unasked));
     let signals_wanted = Arc::new(AtomicBool::new(false));
     let source = SignalSource {

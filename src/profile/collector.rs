@@ -19,7 +19,11 @@ use prometheus_client::{
 
 use super::{Guarded, workloads::Workloads};
 use crate::{
-    api::{conditions, v1alpha1::PerformanceProfile},
+    api::{
+        conditions,
+        v1alpha1::{ActionState, ActionStatus, PerformanceProfile},
+    },
+    enforce::Kind,
     kube::is_owned_by,
 };
 
@@ -91,6 +95,26 @@ struct Size {
     /// Nothing where it is not known.
     rollout_allowed: Option<bool>,
     overrides: u64,
+    enforcement: Option<Enforced>,
+}
+
+/// What enforcement does for one workload.
+struct Enforced {
+    floor: Option<i64>,
+    demand: Option<i64>,
+    open: Vec<String>,
+}
+
+fn enforced(profile: &PerformanceProfile) -> Option<Enforced> {
+    let status = profile.status.as_ref()?;
+    let enforcement = status.enforcement.as_ref()?;
+    let scaling = status.scaling.as_ref();
+    let goes_on = |action: &&ActionStatus| action.state == ActionState::Open;
+    Some(Enforced {
+        floor: scaling.and_then(|scaling| scaling.floor).map(i64::from),
+        demand: scaling.and_then(|scaling| scaling.unclamped_demand).map(i64::from),
+        open: enforcement.actions.iter().filter(goes_on).map(|action| action.kind.clone()).collect(),
+    })
 }
 
 struct Scaler {
@@ -117,6 +141,7 @@ fn sizes(view: &View) -> Vec<Size> {
                 autoscaler: ours.map(|autoscaler| scaler(&autoscaler)),
                 rollout_allowed: rollout_allowed(profile),
                 overrides: 0,
+                enforcement: enforced(profile),
                 namespace,
                 profile: name,
             }
@@ -209,6 +234,30 @@ impl Collector for WorkloadCollector {
             "1 while the profile allows rollouts, 0 while they are frozen; absent while that is not known",
             sizes.iter().filter_map(|size| Some((labels(size), i64::from(size.rollout_allowed?)))),
         )?;
+        let enforced = || sizes.iter().filter_map(|size| Some((size, size.enforcement.as_ref()?)));
+        gauges(
+            &mut encoder,
+            "enforcement_floor_replicas",
+            "Replicas below which the autoscaler does not go now",
+            enforced().filter_map(|(size, enforced)| Some((labels(size), enforced.floor?))),
+        )?;
+        gauges(
+            &mut encoder,
+            "demand_replicas",
+            "Pods that the measured demand needs, whatever the bounds are",
+            enforced().filter_map(|(size, enforced)| Some((labels(size), enforced.demand?))),
+        )?;
+        let help = "1 for each kind of action of enforcement that is open";
+        let mut family = encoder.encode_descriptor("enforcement_action_open", help, None, MetricType::Gauge)?;
+        for (size, enforced) in enforced() {
+            for kind in Kind::ALL {
+                let [namespace, profile] = labels(size);
+                let open = enforced.open.iter().any(|open| open == kind.as_str());
+                let labels = [namespace, profile, ("kind", kind.as_str().to_owned())];
+                ConstGauge::new(i64::from(open)).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        drop(family);
         let help = "Overrides given in a freeze of rollouts";
         let mut family = encoder.encode_descriptor("freeze_overrides", help, None, MetricType::Counter)?;
         for size in &sizes {

@@ -1,12 +1,14 @@
 //! From what watches and Prometheus say to the signals that a decision rests on. Pure.
 
+use std::collections::HashMap;
+
 use k8s_openapi::{api::autoscaling::v2::HorizontalPodAutoscaler, jiff::Timestamp};
 
 use crate::{
     api::v1alpha1::{BurnStatus, ObjectiveState, ObjectiveStatus, PerformanceProfile},
     enforce::{Autoscaler, Limits, Load, Measured, Metrics, Objective, Rates, Signals, Workload},
     profile::{validate::EnforcementPlan, workloads::Seen},
-    prometheus::{ObjectiveSignals, ProfileSignals, SignalSnapshot},
+    prometheus::{ObjectiveSignals, ProfileSignals},
 };
 
 /// Burn rates beyond this, over five minutes and over an hour, page (the first tier of the SRE workbook, ch. 5).
@@ -28,7 +30,7 @@ pub struct Sources<'a> {
     /// What may be done.
     pub plan: &'a EnforcementPlan,
     /// The quick signals of all profiles.
-    pub signals: &'a SignalSnapshot,
+    pub signals: &'a Result<HashMap<(String, String), ProfileSignals>, String>,
     /// The workload.
     pub workload: &'a Seen,
     /// The pods.
@@ -44,7 +46,7 @@ pub fn look(sources: &Sources<'_>, now: Timestamp) -> Signals {
     let Sources { profile, plan, signals, workload, pods, autoscaler, capacity_per_pod } = sources;
     let key =
         (profile.metadata.namespace.clone().unwrap_or_default(), profile.metadata.name.clone().unwrap_or_default());
-    let found = signals.answer.as_ref().map(|all| all.get(&key).cloned().unwrap_or_default());
+    let found = signals.as_ref().map(|all| all.get(&key).cloned().unwrap_or_default());
     let missing = if workload.cannot_create { (workload.replicas - workload.existing).max(0) } else { 0 };
     let unschedulable = pods.unschedulable.max(missing);
     Signals {
@@ -165,8 +167,6 @@ fn scaler(autoscaler: &HorizontalPodAutoscaler) -> Autoscaler {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
     use serde_json::json;
 
     use super::*;
@@ -190,7 +190,7 @@ mod tests {
         .unwrap()
     }
 
-    fn snapshot(at: Timestamp, newest: f64) -> SignalSnapshot {
+    fn snapshot(newest: f64) -> Result<HashMap<(String, String), ProfileSignals>, String> {
         let objective = ObjectiveSignals { bad: Some(0.5), total: Some(10.0), bad_5m: Some(0.2), total_5m: Some(10.0) };
         let signals = ProfileSignals {
             objectives: HashMap::from([("latency".to_owned(), objective)]),
@@ -200,7 +200,7 @@ mod tests {
             newest: Some(newest),
             ..ProfileSignals::default()
         };
-        SignalSnapshot { at, answer: Ok(HashMap::from([(("shop".to_owned(), "web".to_owned()), signals)])) }
+        Ok(HashMap::from([(("shop".to_owned(), "web".to_owned()), signals)]))
     }
 
     #[test]
@@ -209,7 +209,7 @@ mod tests {
         let profile = profile();
         let plan = enforcement(&profile, now).unwrap();
         let workload = Seen { replicas: 5, existing: 3, ready: 3, cannot_create: true, ..Seen::default() };
-        let signals = snapshot(now, 1_799_999_990.0);
+        let signals = snapshot(1_799_999_990.0);
         let sources = Sources {
             profile: &profile,
             plan: &plan,
@@ -226,7 +226,7 @@ mod tests {
         assert_eq!((latency.burn_1h, latency.burn_6h, latency.budget_remaining), (Some(2.5), Some(0.4), Some(0.125)));
         assert_eq!((seen.seasonal, seen.limits.connections), (Some(7), Some(8)));
         assert_eq!((seen.workload.unschedulable, seen.limits.schedulable), (2, Some(3)), "a quota is used up");
-        let stale = snapshot(now, 1_799_999_000.0);
+        let stale = snapshot(1_799_999_000.0);
         let seen = look(&Sources { signals: &stale, ..sources }, now);
         assert!(matches!(seen.metrics, Metrics::Unknown(_)));
     }

@@ -81,9 +81,9 @@ impl Sequence {
                 _ => pause(random, &specification.spec, &settings),
             };
             now_ms += after_ms;
-            let edit = number == 0 || random.percent(6);
+            let edit = number == 0 || random.percent(if busy { 15 } else { 6 });
             if edit && number > 0 {
-                specification = specification.edited(random);
+                specification = specification.edited(random, busy);
                 sequence.reach("an edit");
             }
             // Whoever scales to zero by hand switches the autoscaler off: mostly somebody switches it on again.

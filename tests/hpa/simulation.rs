@@ -40,7 +40,7 @@ impl Simulation {
             created: 0,
             need: f64::from(random.small(0, 12)),
             lost: random.pick(&[0, 0, 5, 25]),
-            restless: if busy { 40 } else { 0 },
+            restless: if busy { 60 } else { 0 },
             start_ms: random.pick(&[0, 15_000, 60_000, 400_000]),
         }
     }

@@ -23,16 +23,19 @@ impl Specification {
         let mut api = json!({"scaleTargetRef": target, "metrics": metrics});
         api["behavior"] = if is_busy { busy(random) } else { behavior(random) };
         bounds(random, api.as_object_mut().unwrap());
+        if is_busy {
+            api["maxReplicas"] = random.within(20, 150).into();
+        }
         Self::of(api)
     }
 
     /// The same after somebody has edited it.
-    pub fn edited(&self, random: &mut Random) -> Self {
+    pub fn edited(&self, random: &mut Random, is_busy: bool) -> Self {
         let mut api = self.api.clone();
         let fields = api.as_object_mut().unwrap();
         match random.within(0, 9) {
-            0..=4 => bounds(random, fields),
-            5..=7 => with_other_periods(random, &mut fields["behavior"]),
+            0..=4 if !is_busy => bounds(random, fields),
+            0..=7 => with_other_periods(random, &mut fields["behavior"]),
             _ => drop(fields.insert("behavior".into(), behavior(random))),
         }
         Self::of(api)

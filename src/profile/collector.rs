@@ -209,12 +209,7 @@ impl Collector for WorkloadCollector {
             "1 while the profile allows rollouts, 0 while they are frozen; absent while that is not known",
             sizes.iter().filter_map(|size| Some((labels(size), i64::from(size.rollout_allowed?)))),
         )?;
-        let help = "Overrides given in a freeze of rollouts";
-        let mut family = encoder.encode_descriptor("freeze_overrides", help, None, MetricType::Counter)?;
-        for size in &sizes {
-            ConstCounter::new(size.overrides).encode(family.encode_family(&labels(size))?)?;
-        }
-        drop(family);
+        overridden(&mut encoder, &sizes)?;
         let utilization = scalers().flat_map(|(size, scaler)| {
             scaler.utilization.iter().map(move |(resource, ratio)| {
                 (
@@ -234,6 +229,16 @@ impl Collector for WorkloadCollector {
         }
         Ok(())
     }
+}
+
+fn overridden(encoder: &mut DescriptorEncoder<'_>, sizes: &[Size]) -> Result<(), fmt::Error> {
+    let help = "Overrides given in a freeze of rollouts";
+    let mut family = encoder.encode_descriptor("freeze_overrides", help, None, MetricType::Counter)?;
+    for size in sizes {
+        let labels = [("namespace", size.namespace.clone()), ("profile", size.profile.clone())];
+        ConstCounter::new(size.overrides).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
 }
 
 fn gauges(

@@ -3,7 +3,7 @@
 use k8s_openapi::{api::autoscaling::v2::HorizontalPodAutoscaler, jiff::Timestamp};
 
 use crate::{
-    api::v1alpha1::{ObjectiveState, ObjectiveStatus, PerformanceProfile},
+    api::v1alpha1::{BurnStatus, ObjectiveState, ObjectiveStatus, PerformanceProfile},
     enforce::{Autoscaler, Limits, Load, Measured, Metrics, Objective, Rates, Signals, Workload},
     profile::{validate::EnforcementPlan, workloads::Seen},
     prometheus::{ObjectiveSignals, ProfileSignals, SignalSnapshot},
@@ -99,17 +99,15 @@ fn objective(name: &str, allowed: f64, signals: ObjectiveSignals, status: Option
     let ObjectiveSignals { bad, total, bad_5m, total_5m } = signals;
     let rates = |bad: Option<f64>, total: Option<f64>| bad.zip(total).map(|(bad, total)| Rates { bad, total });
     let known = status.filter(|status| status.state != ObjectiveState::Unknown);
-    let burn = |window: &str| {
-        known?.burn.iter().find(|burn| burn.window == window).and_then(|burn| burn.rate.parse::<f64>().ok())
-    };
+    let burn = |seconds: f64| nearest(&known?.burn, seconds);
     let mut objective = Objective {
         name: name.to_owned(),
         allowed,
         minute: rates(bad, total),
         five_minutes: rates(bad_5m, total_5m),
-        burn_30m: burn("30m"),
-        burn_1h: burn("1h"),
-        burn_6h: burn("6h"),
+        burn_30m: burn(1_800.0),
+        burn_1h: burn(3_600.0),
+        burn_6h: burn(21_600.0),
         pages: false,
         budget_remaining: known
             .filter(|known| known.state != ObjectiveState::LowTraffic)
@@ -119,6 +117,19 @@ fn objective(name: &str, allowed: f64, signals: ObjectiveSignals, status: Option
     let both = objective.burn_5m().zip(objective.burn_1h).is_some_and(|(short, long)| short > PAGES && long > PAGES);
     objective.pages = both || known.is_some_and(|known| known.state == ObjectiveState::Burning);
     objective
+}
+
+/// The burn rate over the window that is nearest to a length: those of an objective grow with its own window. Windows below five
+/// minutes are none of the long ones.
+fn nearest(burn: &[BurnStatus], seconds: f64) -> Option<f64> {
+    let all = burn.iter().filter_map(|burn| {
+        let window = burn.window.parse::<crate::api::Duration>().ok()?.as_secs();
+        #[expect(clippy::cast_precision_loss, reason = "at most 90 days in seconds")]
+        let length = window as f64;
+        let rate = burn.rate.parse::<f64>().ok()?;
+        (window >= 300).then(|| ((length / seconds).ln().abs(), rate))
+    });
+    all.min_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, rate)| rate)
 }
 
 /// The autoscaler as it shows itself. Its CPU is that of the pod, or of the container where it measures one.

@@ -7,8 +7,8 @@ use crate::{
     api::{
         conditions, reasons,
         v1alpha1::{
-            ActionState, ActionStatus, AutoscalingMode, EnforcementMode, EnforcementStatus, FreezeAction, FreezeOverride,
-            PerformanceProfileStatus, ScalingStatus,
+            ActionState, ActionStatus, AutoscalingMode, EnforcementMode, EnforcementStatus, FreezeAction,
+            FreezeOverride, PerformanceProfileStatus, ScalingStatus,
         },
     },
     enforce::{self, Action, Verdict as Said},

@@ -1,6 +1,7 @@
 //! The controller: from a profile to its children and its status.
 
 mod acting;
+mod adoption;
 mod apply;
 mod backoff;
 pub mod build;
@@ -26,6 +27,7 @@ mod workloads;
 use kube::core::DeserializeGuard;
 
 pub use acting::Acting;
+pub use adoption::Adoptable;
 pub use children::{Applied, Children, Desired, Live, Outcome, Plan, Stage, Why};
 pub use collector::WorkloadCollector;
 pub use controller::{Controller, Shared};

@@ -18,7 +18,7 @@ use crate::{
     api::{FIELD_MANAGER, GROUP, USER_AGENT},
     cli::RunArgs,
     http,
-    kube::{Candidate, LeaseLost, RuleApis, api_served, message, rule_apis},
+    kube::{Candidate, LeaseLost, RuleApis, ScalerApis, api_served, message, rule_apis, scaler_apis},
     metrics::Metrics,
     profile::{Controller, Shared, WorkloadCollector},
     prometheus::{self, Answer, Evaluator, SignalSnapshot, SignalSource, Snapshot},
@@ -163,6 +163,7 @@ fn lead(
     let (snapshot_sender, snapshots) = watch::channel(Arc::new(pending));
     let (news, _) = broadcast::channel(64);
     let (rule_api_sender, rule_apis) = watch::channel(RuleApis::default());
+    let (scaler_api_sender, scaler_apis) = watch::channel(ScalerApis::default());
     let evaluator = Evaluator {
         prometheus: client_of(args, metrics),
         client: client.clone(),
@@ -190,6 +191,7 @@ fn lead(
         signals_wanted,
         news,
         rule_apis,
+        scaler_apis,
         recorder: Recorder::new(client.clone(), reporter()),
         concurrency: args.concurrency,
         collector,
@@ -206,7 +208,7 @@ fn lead(
             for namespace in namespaces {
                 tracker.spawn(Controller::new(namespace, shared.clone()).run(stop.clone()));
             }
-            watch_rule_apis(&client, rule_api_sender).await;
+            tokio::join!(watch_rule_apis(&client, rule_api_sender), watch_scaler_apis(&client, scaler_api_sender));
         };
         tokio::select! {
             () = stop.cancelled() => {}
@@ -261,6 +263,19 @@ async fn watch_rule_apis(client: &Client, served: watch::Sender<RuleApis>) {
             }
             Err(error) => tracing::warn!(error = message(&error), "cannot ask which APIs for rules are served"),
         }
+    }
+}
+
+/// Tells which APIs of other autoscalers are there. An answer that fails changes nothing.
+async fn watch_scaler_apis(client: &Client, served: watch::Sender<ScalerApis>) {
+    loop {
+        match scaler_apis(client).await {
+            Ok(now) => {
+                served.send_replace(now);
+            }
+            Err(error) => tracing::warn!(error = message(&error), "cannot ask which autoscalers are served"),
+        }
+        tokio::time::sleep(API_POLL).await;
     }
 }
 

@@ -42,7 +42,7 @@ use super::{
 };
 use crate::{
     api::labels,
-    kube::{PrometheusRule, RuleApis, VMRule},
+    kube::{PrometheusRule, RuleApis, ScalerApis, VMRule},
     metrics::Metrics,
     prometheus::{News, SignalSnapshot, Snapshot},
 };
@@ -72,6 +72,8 @@ pub struct Shared {
     pub news: broadcast::Sender<Arc<Vec<News>>>,
     /// Which APIs for rule objects the cluster serves.
     pub rule_apis: watch::Receiver<RuleApis>,
+    /// Which APIs of other autoscalers the cluster serves.
+    pub scaler_apis: watch::Receiver<ScalerApis>,
     /// Publishes events.
     pub recorder: Recorder,
     /// Profiles that are reconciled at the same time.
@@ -139,6 +141,8 @@ impl Controller {
             decisions,
             memory: crate::kube::AppliedMemory::default(),
             rule_apis: self.shared.rule_apis.clone(),
+            scaler_apis: self.shared.scaler_apis.clone(),
+            records: super::adoption::Records::default(),
             snapshots: self.shared.snapshots.clone(),
             recorder: self.shared.recorder.clone(),
             backoff: super::backoff::Backoff::default(),

@@ -19,19 +19,19 @@ use kube::{
     Api, Client, ResourceExt,
     api::ListParams,
     core::{DynamicObject, Selector},
-    runtime::reflector::{ObjectRef, Store},
+    runtime::reflector::ObjectRef,
 };
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Guarded,
-    observe::{Stores, TargetKinds, same_target},
+    observe::{Kind, Stores, TargetKinds, same_target},
     validate::{EnforcementPlan, enforcement},
     workloads::{Seen, Workloads, seen},
 };
 use crate::{
-    api::v1alpha1::{AutoscalingMode, EnforcementMode, PerformanceProfile},
+    api::v1alpha1::{AutoscalingMode, EnforcementMode, PerformanceProfile, TargetRef},
     enforce::{Memory, decide},
     kube::{is_owned_by, message},
     prometheus::SignalSnapshot,
@@ -122,13 +122,13 @@ impl Enforcer {
     ) {
         let key = (profile.namespace().unwrap_or_default(), profile.name_any());
         let uid = profile.uid().unwrap_or_default();
-        let Some(workload) = self.workload(profile, &key.0).await else { return };
-        let autoscaler = self.autoscaler(profile, &uid);
-        if plan.settings.scaling && profile.spec.autoscaling.as_ref().is_some_and(|a| a.mode == AutoscalingMode::Adopt)
-        {
-            adopt_bounds(&mut plan, autoscaler.as_deref());
-        }
+        let adopts = profile.spec.autoscaling.as_ref().is_some_and(|a| a.mode == AutoscalingMode::Adopt);
+        let autoscaler = self.autoscaler(profile, &uid, adopts);
+        let Some(workload) = self.workload(profile, &key.0, autoscaler.as_deref()).await else { return };
         let before = self.decisions.get(&key, &uid);
+        if adopts {
+            adopt_bounds(&mut plan, autoscaler.as_deref(), profile, before.as_deref());
+        }
         let mut memory = match &before {
             Some(decided) => decided.decision.memory.clone(),
             None => remembered(profile, now),
@@ -151,36 +151,56 @@ impl Enforcer {
         };
         let decision = decide(&look(&sources, now), &plan.settings, &memory);
         let shown = decision.sizing.clone();
-        if self.decisions.keep(key.clone(), Decided { uid, mode: plan.mode, decision, shown }) {
+        let bounds = (plan.settings.min, plan.settings.max);
+        if self.decisions.keep(key.clone(), Decided { uid, mode: plan.mode, bounds, decision, shown }) {
             // Without a receiver the controller is about to end.
             let _ = self.news.send(ObjectRef::new(&key.1).within(&key.0));
         }
     }
 
-    /// The workload: from the watches, or, of a kind that is not watched, from the API server.
-    async fn workload(&self, profile: &PerformanceProfile, namespace: &str) -> Option<Seen> {
-        let target = &profile.spec.target_ref;
+    /// The workload: from the watches, or, of a kind that is not watched, from the API server. Where Flagger has taken the workload's
+    /// traffic to a copy, that copy: it is what the autoscaler scales.
+    async fn workload(
+        &self,
+        profile: &PerformanceProfile,
+        namespace: &str,
+        autoscaler: Option<&HorizontalPodAutoscaler>,
+    ) -> Option<Seen> {
+        let mut target = profile.spec.target_ref.clone();
+        if let Some(autoscaler) = autoscaler {
+            target.name.clone_from(&autoscaler.spec.scale_target_ref.name);
+        }
         if target.api_version == "apps/v1"
             && let Some(seen) = self.workloads.get(&target.kind, namespace, &target.name)
         {
             return Some(seen);
         }
-        let super::observe::Kind::Scalable(resource) = self.kinds.find(&self.client, target).await.ok()? else {
-            return None;
-        };
+        let Kind::Scalable(resource) = self.kinds.find(&self.client, &target).await.ok()? else { return None };
         let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), namespace, &resource);
         let object = api.get_opt(&target.name).await.ok()??;
         Some(seen(&object.data))
     }
 
     /// The autoscaler that scales the target: ours, or the one that is adopted.
-    fn autoscaler(&self, profile: &PerformanceProfile, uid: &str) -> Option<Arc<HorizontalPodAutoscaler>> {
+    fn autoscaler(
+        &self,
+        profile: &PerformanceProfile,
+        uid: &str,
+        adopts: bool,
+    ) -> Option<Arc<HorizontalPodAutoscaler>> {
         let namespace = profile.namespace();
-        let store: &Store<HorizontalPodAutoscaler> = &self.stores.autoscalers;
-        let all = store.state();
-        let here =
-            || all.iter().filter(|one| one.namespace() == namespace && same_target(one, &profile.spec.target_ref));
-        here().find(|one| is_owned_by(&one.metadata, uid)).or_else(|| here().next()).cloned()
+        let all = self.stores.autoscalers.state();
+        let of = |target: &TargetRef, ours: bool| {
+            let mut found = all.iter().filter(|one| one.namespace() == namespace && same_target(one, target));
+            found.find(|one| is_owned_by(&one.metadata, uid) == ours).cloned()
+        };
+        let target = &profile.spec.target_ref;
+        if !adopts {
+            return of(target, true);
+        }
+        // Flagger's name for the copy that carries the traffic.
+        let primary = TargetRef { name: format!("{}-primary", target.name), ..target.clone() };
+        of(&primary, false).or_else(|| of(target, false))
     }
 
     /// Names of the cordoned nodes. An operator for some namespaces may not list nodes: then there are none to it.
@@ -221,14 +241,23 @@ fn remembered(profile: &PerformanceProfile, now: Timestamp) -> Memory {
     text.and_then(|text| Memory::resumed(text, now.as_second(), HOLD_STILL)).unwrap_or_default()
 }
 
-/// Of an adopted autoscaler the bounds are its own: those that it had before a floor was written.
-fn adopt_bounds(plan: &mut EnforcementPlan, autoscaler: Option<&HorizontalPodAutoscaler>) {
+/// Of an adopted autoscaler the bounds are its own: the minimum is the one that it had before a floor was written.
+fn adopt_bounds(
+    plan: &mut EnforcementPlan,
+    autoscaler: Option<&HorizontalPodAutoscaler>,
+    profile: &PerformanceProfile,
+    before: Option<&Decided>,
+) {
     let Some(autoscaler) = autoscaler else {
         plan.settings.scaling = false;
         return;
     };
+    let status = profile.status.as_ref();
+    let written = status.is_some_and(|status| status.enforcement.as_ref().is_some_and(|e| e.floor.is_some()));
+    let known = before.filter(|before| before.decision.floor.is_some()).map(|before| before.bounds.0);
+    let known = known.or_else(|| status.filter(|_| written)?.scaling.as_ref().map(|scaling| scaling.declared_min));
     plan.settings.max = autoscaler.spec.max_replicas;
-    plan.settings.min = autoscaler.spec.min_replicas.unwrap_or(1).min(plan.settings.max);
+    plan.settings.min = known.or(autoscaler.spec.min_replicas).unwrap_or(1).min(plan.settings.max);
 }
 
 fn counted(pods: &[Pod], cordoned: &HashSet<String>) -> Pods {

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::LabelSelector, jiff::Timestamp};
 
-use super::children::{Children, Live};
+use super::{
+    adoption::Adoptable,
+    children::{Children, Live},
+};
 use crate::kube::RuleApis;
 
 mod kinds;
@@ -26,6 +29,8 @@ pub struct Observed {
     pub live: Children<Live>,
     /// Which APIs for rule objects the cluster serves.
     pub rule_apis: RuleApis,
+    /// What scales the target and can be adopted.
+    pub adoptable: Adoptable,
 }
 
 /// The workload as found.

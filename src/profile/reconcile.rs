@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::{
     Guarded,
     acting::acting,
+    adoption::{self, Records},
     apply::Applier,
     backoff::{Backoff, resync},
     build::{build, rules_name},
@@ -23,11 +24,11 @@ use super::{
     publish::Publisher,
     settings::Settings,
     status::{self, Facts},
-    validate::{alerting, validate},
+    validate::{alerting, blocked, validate},
 };
 use crate::{
     api::v1alpha1::{ChildState, PerformanceProfile},
-    kube::{AppliedMemory, RuleApis},
+    kube::{AppliedMemory, RuleApis, ScalerApis},
     metrics::Metrics,
     prometheus::Snapshot,
 };
@@ -51,6 +52,10 @@ pub struct Context {
     pub memory: AppliedMemory,
     /// Which APIs for rule objects the cluster serves.
     pub rule_apis: watch::Receiver<RuleApis>,
+    /// Which APIs of other autoscalers the cluster serves.
+    pub scaler_apis: watch::Receiver<ScalerApis>,
+    /// What was written to adopted autoscalers.
+    pub records: Records,
     /// What Prometheus said last.
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
     /// Publishes events; one for the process, because it adds up repeated ones.
@@ -73,6 +78,7 @@ impl Context {
         let names: HashSet<String> = profiles.iter().map(|profile| key(profile)).collect();
         self.memory.retain(|owner| uids.contains(owner));
         self.backoff.retain(|name| names.contains(name));
+        self.records.retain(|uid| uids.contains(uid));
     }
 }
 
@@ -97,14 +103,16 @@ pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<A
 async fn pipeline(profile: &PerformanceProfile, context: &Context) -> Result<Action, Error> {
     let now = Timestamp::now();
     let rule_apis = *context.rule_apis.borrow();
+    let scaler_apis = *context.scaler_apis.borrow();
     let snapshot = Arc::clone(&context.snapshots.borrow());
 
     let reader = Reader { client: &context.client, stores: &context.stores, kinds: &context.kinds };
-    let observed = reader.observe(profile, rule_apis, now).await?;
+    let observed = reader.observe(profile, rule_apis, scaler_apis, now).await?;
     let checked = validate(profile, &observed, &context.settings);
     let owner: Key = (checked.namespace.clone(), checked.name.clone());
     let decided = context.decisions.get(&owner, profile.metadata.uid.as_deref().unwrap_or_default());
-    let desired = build(&checked, &acting(profile, &checked, decided.as_deref(), now));
+    let acting = acting(profile, &checked, decided.as_deref(), now);
+    let desired = build(&checked, &acting);
     let writer = Applier {
         client: context.client.clone(),
         memory: &context.memory,
@@ -114,6 +122,12 @@ async fn pipeline(profile: &PerformanceProfile, context: &Context) -> Result<Act
         owner_uid: profile.metadata.uid.as_deref().unwrap_or_default(),
     };
     let applied = writer.apply(desired, &observed.live, &rules_name(&checked.name)).await;
+    let overlay = match blocked(profile, &observed) {
+        None => adoption::write(&context.client, &context.records, profile, &observed.adoptable, &acting, now).await,
+        // What was written stays as it is while the profile is paused.
+        Some(_) => Ok(None),
+    };
+    let overlay = overlay.map_err(|source| Error::Read { what: "the adopted autoscaler".to_owned(), source })?;
     let alerting = alerting(profile);
     let evaluation = evaluate(&checked, &alerting, &context.settings.slo, &snapshot, profile.status.as_ref());
     let facts = Facts {
@@ -123,6 +137,7 @@ async fn pipeline(profile: &PerformanceProfile, context: &Context) -> Result<Act
         applied: &applied.children,
         evaluation: &evaluation,
         decided: decided.as_deref(),
+        overlay: overlay.as_ref(),
     };
     let status = status::status(&facts, now);
     context.publisher().publish(profile, status).await?;

@@ -7,6 +7,7 @@ use super::{
     enforcer::Decided,
     evaluation::Evaluation,
     observe::{Observed, TargetState},
+    overlay::Overlay,
     validate::{Part, Profile, RuleKind, RulesPlan, blocked, workload},
 };
 use crate::api::{
@@ -42,6 +43,8 @@ pub struct Facts<'a> {
     pub evaluation: &'a Evaluation,
     /// What enforcement has decided last.
     pub decided: Option<&'a Decided>,
+    /// How the adopted autoscaler stands.
+    pub overlay: Option<&'a Overlay>,
 }
 
 /// The new status.

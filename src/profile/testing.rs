@@ -44,5 +44,6 @@ pub fn observed() -> Observed {
         rivals: Rivals::default(),
         live: Children::default(),
         rule_apis: RuleApis { prometheus_rule: true, vm_rule: false },
+        adoptable: crate::profile::Adoptable::default(),
     }
 }

@@ -20,6 +20,8 @@ pub struct Decided {
     pub uid: String,
     /// How far enforcement goes.
     pub mode: EnforcementMode,
+    /// Fewest and most replicas, as declared by the profile or by the adopted autoscaler.
+    pub bounds: (i32, i32),
     /// What should be so.
     pub decision: Decision,
     /// The sizing as it is shown: it moves when it has moved by a tenth, so that nothing is written for nothing.

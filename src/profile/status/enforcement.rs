@@ -7,12 +7,12 @@ use crate::{
     api::{
         conditions, reasons,
         v1alpha1::{
-            ActionState, ActionStatus, EnforcementMode, EnforcementStatus, FreezeAction, FreezeStatus,
+            ActionState, ActionStatus, AutoscalingMode, EnforcementMode, EnforcementStatus, FreezeAction, FreezeStatus,
             PerformanceProfileStatus, ScalingStatus,
         },
     },
     enforce::{self, Action, Verdict as Said},
-    profile::{acting::freeze_action, enforcer::Decided, validate::EnforcementPlan},
+    profile::{acting::freeze_action, enforcer::Decided, overlay::State, validate::EnforcementPlan},
 };
 
 /// The plan and the decision, where there are both.
@@ -80,6 +80,9 @@ fn time(seconds: i64) -> Time {
 pub fn size(facts: &Facts<'_>, scaling: &mut ScalingStatus) {
     let Some((plan, Some(decided))) = decided(facts) else { return };
     let enforced = decided.decision.floor.filter(|_| plan.mode == EnforcementMode::Enforce);
+    if facts.profile.spec.autoscaling.as_ref().is_some_and(|autoscaling| autoscaling.mode == AutoscalingMode::Adopt) {
+        (scaling.declared_min, scaling.max) = decided.bounds;
+    }
     scaling.floor = Some(enforced.unwrap_or(scaling.declared_min));
     let shown = &decided.shown;
     scaling.unclamped_demand = shown.need;
@@ -105,11 +108,18 @@ pub fn verdicts(facts: &Facts<'_>) -> Vec<Verdict> {
     let Some(decided) = decided else {
         return all.map(|kind| Verdict::new(kind, Truth::Unknown, reasons::PENDING, "not looked at yet")).to_vec();
     };
-    vec![enforcing(plan, decided), capacity(decided), rollout(plan, decided)]
+    vec![enforcing(facts, plan, decided), capacity(decided), rollout(plan, decided)]
 }
 
-fn enforcing(plan: &EnforcementPlan, decided: &Decided) -> Verdict {
+fn enforcing(facts: &Facts<'_>, plan: &EnforcementPlan, decided: &Decided) -> Verdict {
     let decision = &decided.decision;
+    if let Some((field, by)) = contended(facts) {
+        let words = format!(
+            "{by} sets {field} of the adopted autoscaler to something else again and again: it has been left to it; let it \
+             leave the field alone, or use the admission policy for floors"
+        );
+        return Verdict::new(conditions::ENFORCING, Truth::False, reasons::CONTENDED, words);
+    }
     let stopped = decision.verdicts.iter().find_map(|said| match said {
         Said::MetricsNotTrusted(words) => Some((reasons::METRICS_NOT_TRUSTED, words)),
         Said::Paused(words) => Some((reasons::PAUSED, words)),
@@ -137,6 +147,16 @@ fn enforcing(plan: &EnforcementPlan, decided: &Decided) -> Verdict {
             format!("mode is Observe, and nothing is written; what would be done: {actions}"),
         ),
     }
+}
+
+/// The field of an adopted autoscaler that was left to another, and to whom.
+fn contended(facts: &Facts<'_>) -> Option<(&'static str, String)> {
+    let overlay = facts.overlay?;
+    let fields = [("the minimum of replicas", &overlay.floor), ("scale-down", &overlay.hold)];
+    fields.into_iter().find_map(|(field, state)| match state {
+        State::Contended(contention) => Some((field, contention.by.clone())),
+        _ => None,
+    })
 }
 
 fn capacity(decided: &Decided) -> Verdict {

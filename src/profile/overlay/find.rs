@@ -98,9 +98,9 @@ pub fn find(target: &TargetRef, owner_uid: &str, candidates: Candidates<'_>) -> 
 /// What the profile has written to and does not adopt (any more): to be given back.
 pub fn left_behind(profile: &str, adopted: Option<&Scaler>, candidates: Candidates<'_>) -> Vec<Scaler> {
     let noted = |meta: &ObjectMeta| {
-        let text = meta.annotations.as_ref().and_then(|all| all.get(annotations::ORIGINAL));
-        let record = text.and_then(|text| serde_json::from_str::<Record>(text).ok());
-        record.is_some_and(|record| record.profile == profile && Some(&record.uid) == meta.uid.as_ref())
+        let note = meta.annotations.as_ref().and_then(|all| all.get(annotations::ORIGINAL));
+        let by = note.zip(meta.uid.as_ref()).and_then(|(note, uid)| Record::profile_of(note, uid));
+        by.is_some_and(|by| by == profile)
     };
     let autoscalers = candidates.autoscalers.iter().filter(|object| noted(&object.metadata));
     let autoscalers = autoscalers.map(|o| Scaler { kind: ScalerKind::HorizontalPodAutoscaler, name: o.name_any() });

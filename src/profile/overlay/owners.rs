@@ -120,7 +120,7 @@ fn remove(fields: &mut Value, path: &[&str]) {
 mod tests {
     use super::*;
 
-    fn live(entries: Value) -> Value {
+    fn live(entries: &Value) -> Value {
         json!({"metadata": {"managedFields": entries}})
     }
 
@@ -132,7 +132,7 @@ mod tests {
         there["fieldsV1"] = json!({"f:spec": {"f:maxReplicas": {}}});
         let status = json!({"manager": "plimsoll", "operation": "Update", "subresource": "status", "fieldsV1": {}});
         let ours = json!({"manager": "plimsoll", "operation": "Update", "fieldsV1": {"f:spec": {"f:minReplicas": {}}}});
-        let object = live(json!([there, ours, status]));
+        let object = live(&json!([there, ours, status]));
         let path: &[&str] = &["spec", "minReplicas"];
         assert!(is_ours(&object, path));
         assert_eq!(others(&object, path), Vec::<Value>::new());
@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(back[1], status);
         assert_eq!(back[2]["manager"], "edit");
         assert_eq!(back[2]["fieldsV1"], json!({"f:spec": {"f:minReplicas": {}}}));
-        let object = live(json!(back));
+        let object = live(&json!(back));
         assert!(!is_ours(&object, path));
         assert_eq!(others(&object, path), owners);
         assert_eq!(writer(&object, path), "edit");
@@ -152,7 +152,7 @@ mod tests {
     fn one_field_goes_back_and_the_other_stays() {
         let ours = json!({"manager": "plimsoll", "operation": "Update", "fieldsV1": {"f:spec": {
             "f:minReplicas": {}, "f:behavior": {"f:scaleDown": {"f:selectPolicy": {}}}}}});
-        let object = live(json!([ours]));
+        let object = live(&json!([ours]));
         let hold: &[&str] = &["spec", "behavior", "scaleDown", "selectPolicy"];
         let left = handed_back(&object, &[(hold, &[])]);
         assert_eq!(left[0]["fieldsV1"], json!({"f:spec": {"f:minReplicas": {}}}));

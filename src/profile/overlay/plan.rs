@@ -1,6 +1,9 @@
 //! What to do next about an adopted object: pure.
 
-use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use k8s_openapi::{
+    api::autoscaling::v2::HorizontalPodAutoscaler,
+    jiff::{SignedDuration, Timestamp},
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -132,6 +135,14 @@ pub fn plan(
         record: (!record.is_empty()).then_some(record),
     };
     Step { patch: something.then_some(patch), overlay }
+}
+
+/// The minimum that an autoscaler had before it was written, as the note on it says; nothing where there is none.
+pub fn own_minimum(autoscaler: &HorizontalPodAutoscaler) -> Option<i32> {
+    let live = serde_json::to_value(autoscaler).ok()?;
+    let record = Record::on(&live)?;
+    let kind = ScalerKind::HorizontalPodAutoscaler;
+    i32::try_from(kind.floor(own_floor(kind, &live, record.floor.as_ref()))).ok()
 }
 
 /// The minimum that is the object's own: what it was, while ours is there.

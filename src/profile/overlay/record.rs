@@ -68,9 +68,9 @@ impl Record {
         serde_json::from_str(text).ok().filter(|record: &Self| record.is_about(live))
     }
 
-    /// The name of the profile in an annotation's text.
-    pub fn profile_of(note: &str) -> Option<String> {
-        serde_json::from_str::<Self>(note).ok().map(|record| record.profile)
+    /// The name of the profile in an annotation's text, where that is about the object with this uid.
+    pub fn profile_of(note: &str, uid: &str) -> Option<String> {
+        serde_json::from_str::<Self>(note).ok().filter(|record| record.uid == uid).map(|record| record.profile)
     }
 
     /// Whether it is about this very object, not one of the same name.

@@ -306,12 +306,8 @@ async fn of_flagger_the_primary_is_adopted() {
 #[ignore = "needs a cluster: make test-cluster"]
 async fn a_rollout_of_argo_is_scaled_by_its_adopted_autoscaler() {
     let cluster = Cluster::new().await;
-    let rollout = json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "metadata": {"name": "web"},
-        "spec": {"replicas": 3}});
-    cluster.apply_yaml(&rollout.to_string()).await;
-    cluster.edit_status("Rollout", "web", json!({"replicas": 3, "selector": "app=web"})).await;
-    let mut object = autoscaler("web", json!({"minReplicas": 3}));
-    object["spec"]["scaleTargetRef"] = json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "web"});
+    a_rollout(&cluster).await;
+    let object = autoscaler("web", json!({"minReplicas": 3, "scaleTargetRef": rollout_ref()}));
     apply_as(&cluster, "git", true, &object).await.unwrap();
     let adopted = found(&cluster, "Rollout").await.unwrap();
     carry(&cluster, &adopted, wish(8, false)).await;
@@ -351,6 +347,19 @@ fn adopting(floor: u32) -> String {
          minReplicas: {floor}\n      once: {{start: {start:.0}, end: {end:.0}}}\n"
     );
     profile_with("shop", "web", &spec)
+        .replace("{name: web}", "{apiVersion: argoproj.io/v1alpha1, kind: Rollout, name: web}")
+}
+
+/// A workload whose pods nobody looks for: in a cluster without nodes none could start, and then no floor is raised.
+async fn a_rollout(cluster: &Cluster) {
+    let rollout = json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "metadata": {"name": "web"},
+        "spec": {"replicas": 3}});
+    cluster.apply_yaml(&rollout.to_string()).await;
+    cluster.edit_status("Rollout", "web", json!({"replicas": 3, "readyReplicas": 3, "selector": "app=web"})).await;
+}
+
+fn rollout_ref() -> Value {
+    json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "web"})
 }
 
 async fn has_floor(cluster: &Cluster, kind: &str, field: &str, wanted: u32) {
@@ -366,15 +375,17 @@ async fn has_floor(cluster: &Cluster, kind: &str, field: &str, wanted: u32) {
 async fn the_operator_writes_a_floor_and_gives_it_back_when_its_profile_goes() {
     let cluster = Cluster::new().await;
     let operator = Operator::start(&cluster).await;
-    cluster.apply_yaml(&deployment("web", 3)).await;
+    a_rollout(&cluster).await;
     cluster.apply_yaml(&adopting(7)).await;
     cluster.wait_for_condition("shop", "AutoscalingReady", "False", "NothingToAdopt").await;
-    apply_as(&cluster, "git", true, &autoscaler("web", json!({"minReplicas": 2}))).await.unwrap();
+    apply_as(&cluster, "git", true, &autoscaler("web", json!({"minReplicas": 2, "scaleTargetRef": rollout_ref()})))
+        .await
+        .unwrap();
     let before = cluster.expect(HPA, "web").await;
     let message = cluster.wait_for_condition("shop", "AutoscalingReady", "True", "Adopted").await;
     assert!(message.contains("HorizontalPodAutoscaler web"), "{message}");
     has_floor(&cluster, HPA, "minReplicas", 7).await;
-    has_replicas(&cluster, "Deployment", 7).await;
+    has_replicas(&cluster, "Rollout", 7).await;
     assert_eq!(cluster.get(HPA, "shop").await, None, "none of its own");
 
     // Another process knows from the object what was there before, and goes on.
@@ -400,12 +411,12 @@ async fn the_operator_writes_a_floor_and_gives_it_back_when_its_profile_goes() {
 async fn the_operator_writes_to_a_scaled_object_and_stops_when_it_is_told_to() {
     let cluster = Cluster::new().await;
     let _operator = Operator::start(&cluster).await;
-    cluster.apply_yaml(&deployment("web", 3)).await;
+    a_rollout(&cluster).await;
     let object = json!({"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "metadata": {"name": "web"},
-        "spec": {"scaleTargetRef": {"name": "web"}, "minReplicaCount": 2, "maxReplicaCount": 20, "triggers": []}});
+        "spec": {"scaleTargetRef": rollout_ref(), "minReplicaCount": 2, "maxReplicaCount": 20, "triggers": []}});
     apply_as(&cluster, "git", true, &object).await.unwrap();
     let before = cluster.expect("ScaledObject", "web").await;
-    let mut theirs = autoscaler("keda-hpa-web", json!({"minReplicas": 2}));
+    let mut theirs = autoscaler("keda-hpa-web", json!({"minReplicas": 2, "scaleTargetRef": rollout_ref()}));
     theirs["metadata"]["ownerReferences"] = json!([{"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject",
         "name": "web", "uid": before["metadata"]["uid"], "controller": true}]);
     apply_as(&cluster, "keda-operator", true, &theirs).await.unwrap();

@@ -114,12 +114,13 @@ pub fn plan(
         let list = if record.is_empty() { owners::without_ours(live, &back) } else { owners::handed_back(live, &back) };
         put(&mut patch, &["metadata", "managedFields"], Value::Array(list));
     }
-    let annotation = record.annotation();
-    let there = at(live, &["metadata", "annotations", annotations::ORIGINAL]);
-    let noted = there.cloned().unwrap_or(Value::Null);
     // What is on the object about another one is none of ours.
-    if noted != annotation && (stored.is_some() || !annotation.is_null()) {
-        put(&mut patch, &["metadata", "annotations", annotations::ORIGINAL], annotation);
+    let concerned = stored.is_some() || !record.is_empty();
+    for (key, note) in [(annotations::ORIGINAL, record.annotation()), (annotations::FLOOR, record.floor_annotation())] {
+        let path = ["metadata", "annotations", key];
+        if concerned && at(live, &path).unwrap_or(&Value::Null) != &note {
+            put(&mut patch, &path, note);
+        }
     }
     let something = patch.as_object().is_some_and(|patch| !patch.is_empty());
     for key in ["resourceVersion", "uid"] {

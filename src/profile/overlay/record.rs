@@ -97,6 +97,12 @@ impl Record {
         self.floor.is_none() && self.hold.is_none()
     }
 
+    /// The floor that others are kept from lowering, or null where there is none.
+    pub(super) fn floor_annotation(&self) -> Value {
+        let floor = self.floor.as_ref().filter(|entry| entry.contended.is_none() && !entry.returning);
+        floor.map_or(Value::Null, |entry| Value::String(entry.set.to_string()))
+    }
+
     /// The annotation's value, or null where nothing is to be remembered.
     pub(super) fn annotation(&self) -> Value {
         if self.is_empty() {

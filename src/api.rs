@@ -143,6 +143,8 @@ pub mod reasons {
     pub const ACTIONS_LIMITED: &str = "ActionsLimited";
     /// Another manager takes the fields of enforcement again and again; it has yielded.
     pub const CONTENDED: &str = "Contended";
+    /// The workload gives a reason for rollouts in spite of a freeze.
+    pub const FREEZE_OVERRIDDEN: &str = "FreezeOverridden";
     /// The autoscaler that scales the target is used as it is.
     pub const ADOPTED: &str = "Adopted";
     /// There is no autoscaler that could be adopted, or more than one.

@@ -12,6 +12,7 @@ mod enforcer;
 mod error;
 mod evaluation;
 mod finding;
+pub mod freeze;
 mod observe;
 pub mod overlay;
 mod publish;

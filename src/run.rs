@@ -17,6 +17,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     api::{FIELD_MANAGER, GROUP, USER_AGENT},
     cli::RunArgs,
+    gate::Gate,
     http,
     kube::{Candidate, LeaseLost, RuleApis, ScalerApis, api_served, message, rule_apis, scaler_apis},
     metrics::Metrics,
@@ -79,7 +80,12 @@ pub async fn run(args: RunArgs, log_level: LogLevel) -> Result<(), RunError> {
 
     // The server outlives the controllers: probes answer while the last reconciles end.
     let stop_server = CancellationToken::new();
-    let shared = http::Shared { metrics: Arc::clone(&metrics), readiness: readiness.clone(), log_level };
+    let shared = http::Shared {
+        metrics: Arc::clone(&metrics),
+        readiness: readiness.clone(),
+        log_level,
+        gate: Gate::new(client.clone(), &args.namespaces),
+    };
     let server = tokio::spawn(http::serve(args.metrics_address, shared, stop_server.clone()));
 
     let work = async {
@@ -173,7 +179,7 @@ fn lead(
         news: news.clone(),
     };
     tasks.spawn(evaluator.run(stop.clone()));
-    let unasked = SignalSnapshot { at: Timestamp::now(), answer: Err("not asked yet".to_owned()) };
+    let unasked = SignalSnapshot { at: Timestamp::now(), answer: None };
     let (signal_sender, signals) = watch::channel(Arc::new(unasked));
     let signals_wanted = Arc::new(AtomicBool::new(false));
     let source = SignalSource {

@@ -32,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Guarded,
-    collector::View,
+    collector::{Overrides, View},
     enforcer::{Decisions, Enforcer},
     observe::{Stores, TargetKinds},
     reconcile::{Context, reconcile, retry},
@@ -111,7 +111,13 @@ impl Controller {
             autoscalers: autoscalers.clone(),
             disruption_budgets: disruption_budgets.clone(),
         };
-        self.shared.collector.add(View { profiles: profiles.clone(), autoscalers, workloads: workloads.clone() });
+        let overrides = Overrides::default();
+        self.shared.collector.add(View {
+            profiles: profiles.clone(),
+            autoscalers,
+            workloads: workloads.clone(),
+            overrides: overrides.clone(),
+        });
 
         let autoscaler_events = watcher(self.api::<HorizontalPodAutoscaler>(), everything.clone())
             .default_backoff()
@@ -150,6 +156,7 @@ impl Controller {
             recorder: self.shared.recorder.clone(),
             backoff: super::backoff::Backoff::default(),
             metrics: Arc::clone(&self.shared.metrics),
+            overrides,
         });
         let tidying = tidy(Arc::clone(&context), stop.clone());
         let giving_back = give_back(Arc::clone(&context), self.namespace.clone(), stop.clone());

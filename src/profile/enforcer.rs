@@ -1,7 +1,7 @@
 //! Decides for every profile, each time that the quick signals have been read. The reconcile carries the decisions out.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -35,7 +35,7 @@ use crate::{
     api::v1alpha1::{AutoscalingMode, EnforcementMode, PerformanceProfile, TargetRef},
     enforce::{Memory, decide},
     kube::{is_owned_by, message},
-    prometheus::SignalSnapshot,
+    prometheus::{ProfileSignals, SignalSnapshot},
 };
 
 mod decisions;
@@ -43,6 +43,9 @@ mod look;
 
 pub use decisions::{Decided, Decisions, Key};
 use look::{Pods, Sources, look};
+
+/// The signals of all profiles, or why there are none.
+type Signals = Result<HashMap<Key, ProfileSignals>, String>;
 
 /// After a restart nothing is relaxed for the long window of the page tier, in seconds: until then the burn of the time before is
 /// not known to be over.
@@ -104,11 +107,13 @@ impl Enforcer {
         if !enforced.is_empty() {
             self.wanted.store(true, Ordering::Relaxed);
         }
+        // Before the first look nothing is known, which is not the same as numbers that are gone.
+        let Some(signals) = &snapshot.answer else { return };
         let acts = enforced.iter().any(|(_, plan)| plan.mode == EnforcementMode::Enforce);
         let cordoned = if acts { self.cordoned().await } else { HashSet::new() };
         for (guarded, plan) in enforced {
             if let Ok(profile) = &guarded.0 {
-                self.one(profile, plan, snapshot, &cordoned, now).await;
+                self.one(profile, plan, signals, &cordoned, now).await;
             }
         }
     }
@@ -117,7 +122,7 @@ impl Enforcer {
         &self,
         profile: &PerformanceProfile,
         mut plan: EnforcementPlan,
-        snapshot: &SignalSnapshot,
+        signals: &Signals,
         cordoned: &HashSet<String>,
         now: Timestamp,
     ) {
@@ -144,7 +149,7 @@ impl Enforcer {
         let sources = Sources {
             profile,
             plan: &plan,
-            signals: snapshot,
+            signals,
             workload: &workload,
             pods,
             autoscaler: autoscaler.as_deref(),

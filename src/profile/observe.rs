@@ -59,6 +59,8 @@ pub struct Workload {
     pub selector: Option<LabelSelector>,
     /// Labels of its pods, where its kind has a pod template.
     pub pod_labels: BTreeMap<String, String>,
+    /// Why its rollouts should go on in spite of a freeze, as its annotation says.
+    pub override_reason: Option<String>,
 }
 
 /// Others that claim the same workload; each is a name.

@@ -17,6 +17,7 @@ use super::{
     backoff::{Backoff, resync},
     build::{build, rules_name},
     children::Children,
+    collector::Overrides,
     enforcer::{Decisions, Key},
     error::Error,
     evaluation::evaluate,
@@ -64,11 +65,13 @@ pub struct Context {
     pub backoff: Backoff,
     /// Counts everything.
     pub metrics: Arc<Metrics>,
+    /// Counts overrides of freezes, as long as the profiles live.
+    pub overrides: Overrides,
 }
 
 impl Context {
     fn publisher(&self) -> Publisher<'_> {
-        Publisher { client: &self.client, recorder: &self.recorder, metrics: &self.metrics }
+        Publisher { client: &self.client, recorder: &self.recorder, metrics: &self.metrics, overrides: &self.overrides }
     }
 
     /// Forgets what is remembered of profiles that are gone: names come and go for as long as the process lives.

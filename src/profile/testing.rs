@@ -40,6 +40,7 @@ pub fn observed() -> Observed {
             ready: Some(3),
             selector: Some(selector),
             pod_labels: labels,
+            override_reason: None,
         }),
         rivals: Rivals::default(),
         live: Children::default(),

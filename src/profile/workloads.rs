@@ -24,7 +24,7 @@ pub struct Seen {
     pub ready: i32,
     /// What the pods are made from: changes with every release. A restart is none.
     pub revision: String,
-    /// Images of the template, one `container=image` each, sorted, with commas.
+    /// Images of the template, of its init containers too, one `container=image` each, sorted, with commas.
     pub images: String,
     /// The pods could not be made, as with a quota that is used up.
     pub cannot_create: bool,
@@ -92,6 +92,7 @@ fn images(data: &Value) -> String {
     let containers = |pointer: &str| data.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
     let text = |container: &Value, key: &str| container.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let mut all: Vec<_> = containers("/spec/template/spec/containers")
+        .chain(containers("/spec/template/spec/initContainers"))
         .map(|container| format!("{}={}", text(container, "name"), text(container, "image")))
         .collect();
     all.sort_unstable();
@@ -111,7 +112,10 @@ mod tests {
                 "selector": {"matchLabels": {"app": "shop"}},
                 "template": {
                     "metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": annotation}},
-                    "spec": {"containers": [{"name": "web", "image": image}, {"name": "agent", "image": "agent:1"}]},
+                    "spec": {
+                        "containers": [{"name": "web", "image": image}, {"name": "agent", "image": "agent:1"}],
+                        "initContainers": [{"name": "migrate", "image": "shop-db:1"}],
+                    },
                 },
             },
             "status": {"replicas": 3, "readyReplicas": 2, "conditions": [{"type": "ReplicaFailure", "status": "True"}]},
@@ -122,7 +126,7 @@ mod tests {
     fn a_restart_is_no_release() {
         let one = seen(&deployment("shop:1", "now"));
         assert_eq!((one.replicas, one.existing, one.ready), (4, 3, 2));
-        assert_eq!(one.images, "agent=agent:1,web=shop:1");
+        assert_eq!(one.images, "agent=agent:1,migrate=shop-db:1,web=shop:1");
         assert!(one.cannot_create);
         assert_eq!(one.revision, seen(&deployment("shop:1", "later")).revision);
         assert_ne!(one.revision, seen(&deployment("shop:2", "now")).revision);

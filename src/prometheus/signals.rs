@@ -27,8 +27,8 @@ const LONGEST_AGE: i64 = 75;
 pub struct SignalSnapshot {
     /// When it was.
     pub at: Timestamp,
-    /// The signals by namespace and profile, or why there are none.
-    pub answer: Result<HashMap<(String, String), ProfileSignals>, String>,
+    /// The signals by namespace and profile, or why there are none; nothing where nobody has asked.
+    pub answer: Option<Result<HashMap<(String, String), ProfileSignals>, String>>,
 }
 
 /// The signals of one profile.
@@ -96,9 +96,9 @@ impl SignalSource {
             }
             let looked = async {
                 match &self.prometheus {
-                    None => Err("the operator was started without --prometheus-url".to_owned()),
-                    Some(_) if !self.wanted.load(Ordering::Relaxed) => Err("not asked yet".to_owned()),
-                    Some(prometheus) => look(prometheus).await,
+                    None => Some(Err("the operator was started without --prometheus-url".to_owned())),
+                    Some(_) if !self.wanted.load(Ordering::Relaxed) => None,
+                    Some(prometheus) => Some(look(prometheus).await),
                 }
             };
             let answer = tokio::select! {

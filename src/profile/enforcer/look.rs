@@ -1,12 +1,14 @@
 //! From what watches and Prometheus say to the signals that a decision rests on. Pure.
 
+use std::collections::HashMap;
+
 use k8s_openapi::{api::autoscaling::v2::HorizontalPodAutoscaler, jiff::Timestamp};
 
 use crate::{
-    api::v1alpha1::{ObjectiveState, ObjectiveStatus, PerformanceProfile},
+    api::v1alpha1::{BurnStatus, ObjectiveState, ObjectiveStatus, PerformanceProfile},
     enforce::{Autoscaler, Limits, Load, Measured, Metrics, Objective, Rates, Signals, Workload},
     profile::{validate::EnforcementPlan, workloads::Seen},
-    prometheus::{ObjectiveSignals, ProfileSignals, SignalSnapshot},
+    prometheus::{ObjectiveSignals, ProfileSignals},
 };
 
 /// Burn rates beyond this, over five minutes and over an hour, page (the first tier of the SRE workbook, ch. 5).
@@ -28,7 +30,7 @@ pub struct Sources<'a> {
     /// What may be done.
     pub plan: &'a EnforcementPlan,
     /// The quick signals of all profiles.
-    pub signals: &'a SignalSnapshot,
+    pub signals: &'a Result<HashMap<(String, String), ProfileSignals>, String>,
     /// The workload.
     pub workload: &'a Seen,
     /// The pods.
@@ -44,7 +46,7 @@ pub fn look(sources: &Sources<'_>, now: Timestamp) -> Signals {
     let Sources { profile, plan, signals, workload, pods, autoscaler, capacity_per_pod } = sources;
     let key =
         (profile.metadata.namespace.clone().unwrap_or_default(), profile.metadata.name.clone().unwrap_or_default());
-    let found = signals.answer.as_ref().map(|all| all.get(&key).cloned().unwrap_or_default());
+    let found = signals.as_ref().map(|all| all.get(&key).cloned().unwrap_or_default());
     let missing = if workload.cannot_create { (workload.replicas - workload.existing).max(0) } else { 0 };
     let unschedulable = pods.unschedulable.max(missing);
     Signals {
@@ -64,10 +66,7 @@ pub fn look(sources: &Sources<'_>, now: Timestamp) -> Signals {
             images: workload.images.clone(),
         },
         autoscaler: autoscaler.map_or_else(Autoscaler::default, scaler),
-        limits: Limits {
-            schedulable: (unschedulable > 0).then(|| (workload.replicas - unschedulable).max(workload.ready)),
-            connections: plan.connections,
-        },
+        limits: Limits { connections: plan.connections },
         scheduled: plan.scheduled.clone(),
         seasonal: found.ok().and_then(|found| found.seasonal).zip(*capacity_per_pod).and_then(season),
         draining: pods.draining,
@@ -99,17 +98,15 @@ fn objective(name: &str, allowed: f64, signals: ObjectiveSignals, status: Option
     let ObjectiveSignals { bad, total, bad_5m, total_5m } = signals;
     let rates = |bad: Option<f64>, total: Option<f64>| bad.zip(total).map(|(bad, total)| Rates { bad, total });
     let known = status.filter(|status| status.state != ObjectiveState::Unknown);
-    let burn = |window: &str| {
-        known?.burn.iter().find(|burn| burn.window == window).and_then(|burn| burn.rate.parse::<f64>().ok())
-    };
+    let burn = |seconds: f64| nearest(&known?.burn, seconds);
     let mut objective = Objective {
         name: name.to_owned(),
         allowed,
         minute: rates(bad, total),
         five_minutes: rates(bad_5m, total_5m),
-        burn_30m: burn("30m"),
-        burn_1h: burn("1h"),
-        burn_6h: burn("6h"),
+        burn_30m: burn(1_800.0),
+        burn_1h: burn(3_600.0),
+        burn_6h: burn(21_600.0),
         pages: false,
         budget_remaining: known
             .filter(|known| known.state != ObjectiveState::LowTraffic)
@@ -119,6 +116,19 @@ fn objective(name: &str, allowed: f64, signals: ObjectiveSignals, status: Option
     let both = objective.burn_5m().zip(objective.burn_1h).is_some_and(|(short, long)| short > PAGES && long > PAGES);
     objective.pages = both || known.is_some_and(|known| known.state == ObjectiveState::Burning);
     objective
+}
+
+/// The burn rate over the window that is nearest to a length: those of an objective grow with its own window. Windows below five
+/// minutes are none of the long ones.
+fn nearest(burn: &[BurnStatus], seconds: f64) -> Option<f64> {
+    let all = burn.iter().filter_map(|burn| {
+        let window = burn.window.parse::<crate::api::Duration>().ok()?.as_secs();
+        #[expect(clippy::cast_precision_loss, reason = "at most 90 days in seconds")]
+        let length = window as f64;
+        let rate = burn.rate.parse::<f64>().ok()?;
+        (window >= 300).then(|| ((length / seconds).ln().abs(), rate))
+    });
+    all.min_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, rate)| rate)
 }
 
 /// The autoscaler as it shows itself. Its CPU is that of the pod, or of the container where it measures one.
@@ -154,8 +164,6 @@ fn scaler(autoscaler: &HorizontalPodAutoscaler) -> Autoscaler {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
     use serde_json::json;
 
     use super::*;
@@ -179,7 +187,7 @@ mod tests {
         .unwrap()
     }
 
-    fn snapshot(at: Timestamp, newest: f64) -> SignalSnapshot {
+    fn snapshot(newest: f64) -> Result<HashMap<(String, String), ProfileSignals>, String> {
         let objective = ObjectiveSignals { bad: Some(0.5), total: Some(10.0), bad_5m: Some(0.2), total_5m: Some(10.0) };
         let signals = ProfileSignals {
             objectives: HashMap::from([("latency".to_owned(), objective)]),
@@ -189,7 +197,7 @@ mod tests {
             newest: Some(newest),
             ..ProfileSignals::default()
         };
-        SignalSnapshot { at, answer: Ok(HashMap::from([(("shop".to_owned(), "web".to_owned()), signals)])) }
+        Ok(HashMap::from([(("shop".to_owned(), "web".to_owned()), signals)]))
     }
 
     #[test]
@@ -198,7 +206,7 @@ mod tests {
         let profile = profile();
         let plan = enforcement(&profile, now).unwrap();
         let workload = Seen { replicas: 5, existing: 3, ready: 3, cannot_create: true, ..Seen::default() };
-        let signals = snapshot(now, 1_799_999_990.0);
+        let signals = snapshot(1_799_999_990.0);
         let sources = Sources {
             profile: &profile,
             plan: &plan,
@@ -214,8 +222,8 @@ mod tests {
         assert!((latency.burn_1m().unwrap() - 5.0).abs() < 1e-9 && (latency.burn_5m().unwrap() - 2.0).abs() < 1e-9);
         assert_eq!((latency.burn_1h, latency.burn_6h, latency.budget_remaining), (Some(2.5), Some(0.4), Some(0.125)));
         assert_eq!((seen.seasonal, seen.limits.connections), (Some(7), Some(8)));
-        assert_eq!((seen.workload.unschedulable, seen.limits.schedulable), (2, Some(3)), "a quota is used up");
-        let stale = snapshot(now, 1_799_999_000.0);
+        assert_eq!(seen.workload.unschedulable, 2, "a quota is used up");
+        let stale = snapshot(1_799_999_000.0);
         let seen = look(&Sources { signals: &stale, ..sources }, now);
         assert!(matches!(seen.metrics, Metrics::Unknown(_)));
     }

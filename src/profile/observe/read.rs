@@ -20,7 +20,10 @@ use super::{
     selector::selector_from_text,
 };
 use crate::{
-    api::v1alpha1::{PerformanceProfile, TargetRef},
+    api::{
+        annotations,
+        v1alpha1::{PerformanceProfile, TargetRef},
+    },
     kube::{Category, PrometheusRule, RuleApis, ScalerApis, VMRule, categorize, is_owned_by, message},
     profile::{Guarded, adoption::adoptable, build::rules_name, children::Children, error::Error},
 };
@@ -142,6 +145,7 @@ impl Reader<'_> {
             ready: number(&object, "/status/readyReplicas"),
             selector: status.selector.as_deref().and_then(selector_from_text),
             pod_labels: pod_labels(&object),
+            override_reason: override_reason(&object),
         }))
     }
 
@@ -220,7 +224,12 @@ fn app_workload(object: &DynamicObject) -> Workload {
         ready: Some(number(object, "/status/readyReplicas").unwrap_or(0)),
         selector: selector.filter(names_something),
         pod_labels: pod_labels(object),
+        override_reason: override_reason(object),
     }
+}
+
+fn override_reason(object: &DynamicObject) -> Option<String> {
+    object.annotations().get(annotations::OVERRIDE).cloned()
 }
 
 fn pod_labels(object: &DynamicObject) -> std::collections::BTreeMap<String, String> {

@@ -7,12 +7,19 @@ use crate::{
     api::{
         conditions, reasons,
         v1alpha1::{
-            ActionState, ActionStatus, AutoscalingMode, EnforcementMode, EnforcementStatus, FreezeAction, FreezeStatus,
-            PerformanceProfileStatus, ScalingStatus,
+            ActionState, ActionStatus, AutoscalingMode, EnforcementMode, EnforcementStatus, FreezeAction,
+            FreezeOverride, PerformanceProfileStatus, ScalingStatus,
         },
     },
     enforce::{self, Action, Verdict as Said},
-    profile::{acting::freeze_action, enforcer::Decided, overlay::State, validate::EnforcementPlan},
+    profile::{
+        acting::freeze_action,
+        enforcer::Decided,
+        freeze::{freeze_status, given},
+        observe::TargetState,
+        overlay::State,
+        validate::EnforcementPlan,
+    },
 };
 
 /// The plan and the decision, where there are both.
@@ -44,15 +51,23 @@ pub fn status(facts: &Facts<'_>, old: &PerformanceProfileStatus) -> Option<Enfor
         mode: plan.mode,
         floor: decision.floor,
         holding: decision.hold,
-        freeze: decision.freeze.as_ref().map(|freeze| FreezeStatus {
-            action: if plan.freeze == FreezeAction::Disabled { FreezeAction::Disabled } else { freeze_action(freeze) },
-            reason: freeze.reason.clone(),
-            since: time(freeze.since),
-            until: time(freeze.until),
+        freeze: decision.freeze.as_ref().map(|freeze| {
+            let disabled = plan.freeze == FreezeAction::Disabled;
+            let action = if disabled { FreezeAction::Disabled } else { freeze_action(freeze) };
+            let written = before.and_then(|before| before.freeze.as_ref());
+            freeze_status(action, freeze, written, override_reason(facts))
         }),
         actions: open.into_iter().chain(newest_first).map(|one| action(one, state)).collect(),
         memory: Some(decision.memory.written(before.and_then(|before| before.memory.as_deref()))),
     })
+}
+
+/// The reason on the workload for rollouts in spite of a freeze.
+fn override_reason<'a>(facts: &Facts<'a>) -> Option<&'a str> {
+    match &facts.observed.target {
+        TargetState::Found(workload) => workload.override_reason.as_deref(),
+        _ => None,
+    }
 }
 
 fn action(action: &Action, open: ActionState) -> ActionStatus {
@@ -236,6 +251,11 @@ pub fn transitions(old: &PerformanceProfileStatus, new: &PerformanceProfileStatu
             _ => None,
         };
         all.extend(told.map(|(warning, note)| super::Transition { warning, reason: kind.clone(), note }));
+    }
+    let frozen = old.enforcement.as_ref().and_then(|before| before.freeze.as_ref());
+    if let Some(FreezeOverride { reason, until }) = given(frozen, enforcement.freeze.as_ref()) {
+        let note = format!("the workload overrides the freeze until {}: {reason}", until.0);
+        all.push(super::Transition { warning: true, reason: reasons::FREEZE_OVERRIDDEN.to_owned(), note });
     }
     all
 }

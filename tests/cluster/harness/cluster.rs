@@ -98,7 +98,7 @@ impl Cluster {
         Ok(last)
     }
 
-    async fn apply_value(&self, manifest: &Value) -> Result<Value, String> {
+    pub async fn apply_value(&self, manifest: &Value) -> Result<Value, String> {
         let name = manifest["metadata"]["name"].as_str().unwrap_or_default();
         let api = self.api(manifest["kind"].as_str().unwrap_or_default());
         let applied = api.patch(name, &PatchParams::apply(TESTER).force(), &Patch::Apply(manifest)).await;
@@ -259,7 +259,7 @@ fn value(object: DynamicObject) -> Value {
 }
 
 /// The kinds that the tests speak of; the second is whether they are in a namespace.
-fn resource(kind: &str) -> (ApiResource, bool) {
+pub fn resource(kind: &str) -> (ApiResource, bool) {
     let (group, version, plural, namespaced) = match kind {
         "PerformanceProfile" => ("plimsoll.dev", "v1alpha1", "performanceprofiles", true),
         "HorizontalPodAutoscaler" => ("autoscaling", "v2", "horizontalpodautoscalers", true),
@@ -283,6 +283,10 @@ fn resource(kind: &str) -> (ApiResource, bool) {
         }
         "Engine" => ("tests.plimsoll.dev", "v1", "engines", true),
         "Namespace" => ("", "v1", "namespaces", false),
+        "ValidatingAdmissionPolicy" => ("admissionregistration.k8s.io", "v1", "validatingadmissionpolicies", false),
+        "ValidatingAdmissionPolicyBinding" => {
+            ("admissionregistration.k8s.io", "v1", "validatingadmissionpolicybindings", false)
+        }
         "CustomResourceDefinition" => ("apiextensions.k8s.io", "v1", "customresourcedefinitions", false),
         other => panic!("the tests know no kind {other}"),
     };

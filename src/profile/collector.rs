@@ -258,12 +258,7 @@ impl Collector for WorkloadCollector {
             }
         }
         drop(family);
-        let help = "Overrides given in a freeze of rollouts";
-        let mut family = encoder.encode_descriptor("freeze_overrides", help, None, MetricType::Counter)?;
-        for size in &sizes {
-            ConstCounter::new(size.overrides).encode(family.encode_family(&labels(size))?)?;
-        }
-        drop(family);
+        overridden(&mut encoder, &sizes)?;
         let utilization = scalers().flat_map(|(size, scaler)| {
             scaler.utilization.iter().map(move |(resource, ratio)| {
                 (
@@ -283,6 +278,16 @@ impl Collector for WorkloadCollector {
         }
         Ok(())
     }
+}
+
+fn overridden(encoder: &mut DescriptorEncoder<'_>, sizes: &[Size]) -> Result<(), fmt::Error> {
+    let help = "Overrides given in a freeze of rollouts";
+    let mut family = encoder.encode_descriptor("freeze_overrides", help, None, MetricType::Counter)?;
+    for size in sizes {
+        let labels = [("namespace", size.namespace.clone()), ("profile", size.profile.clone())];
+        ConstCounter::new(size.overrides).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
 }
 
 fn gauges(

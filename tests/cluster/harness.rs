@@ -17,5 +17,5 @@ pub use fixtures::{deployment, objective, profile, profile_with};
 pub use frozen::{Frozen, Way, profile_of};
 pub use metrics::ExternalMetrics;
 pub use operator::{Launch, Operator};
-pub use prometheus::{Numbers, Prometheus};
+pub use prometheus::{Load, Numbers, Prometheus};
 pub use proxy::{Action, Fault, Proxy, Request};

@@ -19,6 +19,7 @@ mod defaults;
 mod deletion;
 mod drift;
 mod election;
+mod enforcement;
 mod faults;
 mod freeze;
 mod gate;

@@ -74,6 +74,10 @@ step() { # REPETITION
   python3 "$here/measure.py" "$ns" "${STEP_SECONDS:-240}" >"$work/step"
   sed "s/^/RESULT step=$1 /" "$work/step" | tee -a "${RESULTS:-/dev/null}"
   field enforce '{range .status.enforcement.actions[*]}{.kind} {.state}: {.trigger}; {.evidence}; expected {.expected}; observed {.observed}{"\n"}{end}'
+  [ "$(min observe)" = 3 ] || fail 'mode Observe has written a floor'
+  grep -q '"floor_s": [0-9]' "$work/step" || fail 'the floor was not raised'
+  [[ "$(field observe '{.status.enforcement.actions[*].kind}')" == *RaiseFloor* ]] || fail 'mode Observe does not say what would be done'
+  # How long it burned is measured and compared, and no condition of passing on a machine that is noisy: SOFT.
   python3 - "$work/step" <<'PYTHON' || [ -n "${SOFT:-}" ] || fail 'with enforcement the burn is not shorter'
 import json, sys
 copies = {one["copy"]: one for one in map(json.loads, open(sys.argv[1]))}

@@ -66,10 +66,7 @@ pub fn look(sources: &Sources<'_>, now: Timestamp) -> Signals {
             images: workload.images.clone(),
         },
         autoscaler: autoscaler.map_or_else(Autoscaler::default, scaler),
-        limits: Limits {
-            schedulable: (unschedulable > 0).then(|| (workload.replicas - unschedulable).max(workload.ready)),
-            connections: plan.connections,
-        },
+        limits: Limits { connections: plan.connections },
         scheduled: plan.scheduled.clone(),
         seasonal: found.ok().and_then(|found| found.seasonal).zip(*capacity_per_pod).and_then(season),
         draining: pods.draining,
@@ -225,7 +222,7 @@ mod tests {
         assert!((latency.burn_1m().unwrap() - 5.0).abs() < 1e-9 && (latency.burn_5m().unwrap() - 2.0).abs() < 1e-9);
         assert_eq!((latency.burn_1h, latency.burn_6h, latency.budget_remaining), (Some(2.5), Some(0.4), Some(0.125)));
         assert_eq!((seen.seasonal, seen.limits.connections), (Some(7), Some(8)));
-        assert_eq!((seen.workload.unschedulable, seen.limits.schedulable), (2, Some(3)), "a quota is used up");
+        assert_eq!(seen.workload.unschedulable, 2, "a quota is used up");
         let stale = snapshot(1_799_999_000.0);
         let seen = look(&Sources { signals: &stale, ..sources }, now);
         assert!(matches!(seen.metrics, Metrics::Unknown(_)));

@@ -8,15 +8,29 @@
 //! autoscaler's, the queue. Times are milliseconds of virtual time, values are in milli-units (500 is half a core or half
 //! a request; a byte is 1000), as in the controller.
 
+mod calculator;
+mod convert;
+mod group;
+mod history;
+mod metrics;
+mod normalize;
+mod number;
 mod outcome;
+mod quantity;
 mod readings;
+mod request;
 mod spec;
+mod sync;
 
+pub use calculator::{Calculator, Problem, Proposal, Tolerances};
+pub use convert::SpecError;
+use history::History;
 pub use outcome::{Able, Active, Conditions, Current, Limit, Limited, Outcome};
 pub use readings::{Container, Phase, Pod, Readings, ReadyCondition, Requests, Sample, Samples, Status};
 pub use spec::{
     Behavior, Metric, Policy, PolicyKind, Resource, ResourceTarget, Rules, SelectPolicy, Settings, Spec, ValueTarget,
 };
+use sync::Scale;
 
 /// How often the controller looks at an autoscaler: `--horizontal-pod-autoscaler-sync-period`.
 pub const SYNC_PERIOD_MS: i64 = 15_000;
@@ -26,6 +40,7 @@ pub const SYNC_PERIOD_MS: i64 = 15_000;
 pub struct Autoscaler {
     settings: Settings,
     conditions: Conditions,
+    history: History,
 }
 
 impl Autoscaler {
@@ -52,17 +67,11 @@ impl Autoscaler {
         readings: &dyn Readings,
         now_ms: i64,
     ) -> Outcome {
-        let _ = (spec, status_replicas, readings, now_ms);
-        Outcome {
-            desired: spec_replicas,
-            rescale: false,
-            proposal: None,
-            metrics: Vec::new(),
-            error: None,
-            conditions: self.conditions,
-        }
+        self.pass(spec, Scale { spec: spec_replicas, status: status_replicas }, readings, now_ms)
     }
 
     /// The controller starts anew, as after a change of its leader: its memory is gone, the status stays.
-    pub fn restart(&mut self) {}
+    pub fn restart(&mut self) {
+        self.history = History::default();
+    }
 }

@@ -20,6 +20,8 @@ mod simulation;
 mod statistics;
 mod summary;
 mod table;
+#[cfg(test)]
+mod tests;
 mod world;
 
 pub use html::html;

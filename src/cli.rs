@@ -6,9 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use k8s_openapi::jiff::Timestamp;
 
 use crate::{
-    arena,
     api::{Duration, Target, v1alpha1::TargetRef},
-    export, import, inhibit,
+    arena, export, import, inhibit,
     profile::Settings,
     slo,
     telemetry::LogFormat,

@@ -8,8 +8,8 @@ use plimsoll::{
     api::crd,
     arena, ask, backtest, check,
     cli::{
-        ArenaArgs, BacktestArgs, ReportFormat, CheckArgs, Cli, Command, ExplainArgs, ExportArgs, ImportArgs, RenderArgs,
-        RuleArgs, RunArgs,
+        ArenaArgs, BacktestArgs, CheckArgs, Cli, Command, ExplainArgs, ExportArgs, ImportArgs, RenderArgs,
+        ReportFormat, RuleArgs, RunArgs,
     },
     explain, export, import, inhibit, input,
     load::{self, LoadError},

@@ -146,6 +146,7 @@ fn workload(now: Micros, deployment: &Deployment, workers: u32) -> Workload {
         revision: deployment.revision,
         revision_ms: millis(deployment.revision_at),
         workers,
+        draining: deployment.draining(),
     }
 }
 
@@ -192,6 +193,7 @@ fn series(now: Micros, prometheus: &Prometheus) -> Option<Series> {
         ],
         in_flight: minute.map(|rates| rates.durations),
         latencies: [latency(minute), latency(five)],
+        pods: prometheus.pods(now),
         waiting: prometheus.waiting(now),
     })
 }

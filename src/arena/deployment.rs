@@ -66,6 +66,8 @@ pub struct Deployment {
     pub slowness: f64,
     /// What it is multiplied by on the first node.
     pub noise: f64,
+    /// Since when the first node is cordoned.
+    cordoned: Option<Micros>,
     lives: Vec<Life>,
     alive: Vec<u32>,
     random: Random,
@@ -81,6 +83,7 @@ impl Deployment {
             revision_at: 0,
             slowness: 1.0,
             noise: 1.0,
+            cordoned: None,
             lives: Vec::new(),
             alive: Vec::new(),
             random,
@@ -90,11 +93,6 @@ impl Deployment {
             deployment.ready(pod, 0, service);
         }
         deployment
-    }
-
-    /// The lives of all pods that there ever were, by id.
-    pub fn lives(&self) -> &[Life] {
-        &self.lives
     }
 
     /// Pods that were not deleted.
@@ -186,13 +184,11 @@ impl Deployment {
         }
     }
 
-    /// Pods leave the first node, as many as the disruption budget lets go now. Whether some are left.
-    pub fn drain(&mut self, before: Micros, now: Micros, service: &mut Service) -> bool {
-        let on_node: Vec<u32> = self
-            .alive()
-            .filter(|(_, life)| life.node == 0 && life.created < before && life.scheduled.is_some())
-            .map(|(pod, _)| pod)
-            .collect();
+    /// Pods leave the first node, which takes no more of them since it is cordoned: as many as the disruption budget lets go
+    /// now. Whether some are left.
+    pub fn drain(&mut self, now: Micros, service: &mut Service) -> bool {
+        let cordoned = *self.cordoned.get_or_insert(now);
+        let on_node: Vec<u32> = self.on_cordoned(cordoned).collect();
         let least = self.replicas - ceiling(f64::from(self.replicas) * SURGE).max(1);
         let mut spare = self.count(Phase::Ready) - least;
         let mut left = on_node.len();
@@ -205,6 +201,17 @@ impl Deployment {
             }
         }
         left > 0
+    }
+
+    /// Pods that are on the first node since before it was cordoned; later ones are on others.
+    fn on_cordoned(&self, since: Micros) -> impl Iterator<Item = u32> {
+        let there = move |life: &Life| life.node == 0 && life.scheduled.is_some_and(|scheduled| scheduled < since);
+        self.alive().filter(move |(_, life)| there(life)).map(|(pod, _)| pod)
+    }
+
+    /// Pods on a node that is cordoned.
+    pub fn draining(&self) -> i32 {
+        self.cordoned.map_or(0, |since| replicas(self.on_cordoned(since).count()))
     }
 
     /// What the controllers of the Deployment and of its ReplicaSets do now: makes and deletes pods.

@@ -150,8 +150,7 @@ fn cell(row: &Row, page: &mut String) {
         row.cell.name()
     );
     for score in &row.scores {
-        let percent =
-            super::statistics::Interval { mean: score.bad.mean * 100.0, half: score.bad.half * 100.0 };
+        let percent = super::statistics::Interval { mean: score.bad.mean * 100.0, half: score.bad.half * 100.0 };
         let _ = writeln!(
             page,
             "<tr><td>{}{}</td><td>{} %</td><td class=\"{}\">{}</td><td>{}</td><td>{}</td><td>{} min</td><td>{} min</td><td>{}</td></tr>",
@@ -169,9 +168,11 @@ fn cell(row: &Row, page: &mut String) {
     }
     page.push_str("</table>\n");
     let ready: Vec<Curve> = row.scores.iter().map(|score| curve(score, |minute| minute.ready)).collect();
-    let needed = row.scores.first().map(|score| score.course.iter().map(|minute| pods(minute.rate, 1.0, RIGHT)).collect());
+    let needed =
+        row.scores.first().map(|score| score.course.iter().map(|minute| pods(minute.rate, 1.0, RIGHT)).collect());
     plot("Pods that serve; dashed: what the load needs in a service without a fault", &ready, needed, page);
-    let burn: Vec<Curve> = row.scores.iter().map(|score| curve(score, |minute| (minute.bad / BUDGET).min(100.0))).collect();
+    let burn: Vec<Curve> =
+        row.scores.iter().map(|score| curve(score, |minute| (minute.bad / BUDGET).min(100.0))).collect();
     plot("Burn, minute by minute", &burn, None, page);
     page.push_str("</details>\n");
 }
@@ -210,11 +211,7 @@ fn plot(title: &str, curves: &[Curve], dashed: Option<Vec<f64>>, page: &mut Stri
     let minutes = curves.iter().map(|curve| curve.values.len()).max().unwrap_or_default();
     for minute in (0..minutes).step_by((minutes / 6).max(1)) {
         let x = x(minute, minutes);
-        let _ = writeln!(
-            page,
-            "<text class=\"day\" x=\"{x:.1}\" y=\"{:.1}\">{minute} min</text>",
-            TOP + HEIGHT + 16.0
-        );
+        let _ = writeln!(page, "<text class=\"day\" x=\"{x:.1}\" y=\"{:.1}\">{minute} min</text>", TOP + HEIGHT + 16.0);
     }
     if !dashed.is_empty() {
         let _ = writeln!(page, "<path class=\"dashed\" d=\"{}\"/>", path(&dashed, high));
@@ -253,7 +250,9 @@ mod tests {
         let page = html(&super::super::summary::tests::matrix());
         assert_eq!(page.matches("<details>").count(), 3);
         assert_eq!(page.matches("<path class=\"curve").count(), 3 * 2 * 2);
-        assert!(page.contains("<td class=\"far\">10.00 / 5.0</td>") && page.contains("<td class=\"met\">0.01 / 5.0</td>"));
+        assert!(
+            page.contains("<td class=\"far\">10.00 / 5.0</td>") && page.contains("<td class=\"met\">0.01 / 5.0</td>")
+        );
         assert!(!page.contains("<script") && !page.contains("http") && !page.contains("src="));
     }
 

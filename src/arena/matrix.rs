@@ -140,7 +140,8 @@ pub fn matrix(plan: &Plan, threads: usize, progress: &(dyn Fn(usize, usize) + Sy
     }
     let outcomes = all(&setups, threads, progress);
     let seeds = usize::try_from(plan.seeds).unwrap_or(usize::MAX).max(1);
-    let mut scores = plan.policies.iter().cycle().zip(outcomes.chunks(seeds)).map(|(policy, runs)| score(*policy, runs));
+    let mut scores =
+        plan.policies.iter().cycle().zip(outcomes.chunks(seeds)).map(|(policy, runs)| score(*policy, runs));
     let rows = plan
         .cells
         .iter()

@@ -13,6 +13,8 @@ use super::{
 
 /// From scrape to scrape, of Prometheus and of the metrics server.
 pub const SCRAPE: Micros = 15 * SECOND;
+/// How old a sample may be that a query takes for the present: `--query.lookback-delta`.
+const LOOK_BACK: Micros = 300 * SECOND;
 /// From a sample of the kubelet until the metrics API gives it.
 pub const METRICS_LAG: Micros = 10 * SECOND;
 /// What a pod requests: one core, and half a gibibyte.
@@ -30,6 +32,7 @@ struct Scrape {
     from: Micros,
     until: Micros,
     increase: Counters,
+    pods: usize,
     waiting: Option<usize>,
 }
 
@@ -100,7 +103,7 @@ impl Prometheus {
             }
         }
         if let Some(from) = self.last_at {
-            self.scrapes.push(Scrape { from, until: now, increase, waiting: service.waiting() });
+            self.scrapes.push(Scrape { from, until: now, increase, pods: samples.len(), waiting: service.waiting() });
         }
         self.last = samples;
         self.last_at = Some(now);
@@ -153,11 +156,20 @@ impl Prometheus {
         Some((rates, seconds(span)))
     }
 
+    /// The last scrape, if it is not older than what a query looks back.
+    fn last(&self, now: Micros) -> Option<&Scrape> {
+        let as_of = self.as_of(now);
+        self.scrapes.iter().rev().find(|scrape| scrape.until <= as_of).filter(|last| as_of - last.until < LOOK_BACK)
+    }
+
+    /// Pods that had a sample at the last scrape.
+    pub fn pods(&self, now: Micros) -> usize {
+        self.last(now).map_or(0, |last| last.pods)
+    }
+
     /// Requests that waited for a connection at the last scrape.
     pub fn waiting(&self, now: Micros) -> Option<f64> {
-        let as_of = self.as_of(now);
-        let last = self.scrapes.iter().rev().find(|scrape| scrape.until <= as_of)?;
-        last.waiting.filter(|_| as_of - last.until < 300 * SECOND).map(length)
+        self.last(now)?.waiting.map(length)
     }
 }
 

@@ -35,6 +35,8 @@ pub struct Workload {
     pub revision_ms: i64,
     /// Requests that a pod serves at the same time.
     pub workers: u32,
+    /// Pods on a node that is cordoned.
+    pub draining: i32,
 }
 
 /// The autoscaler, as its status tells.
@@ -67,6 +69,8 @@ pub struct Series {
     pub in_flight: Option<f64>,
     /// The mean duration over one minute and over five, in seconds.
     pub latencies: [Option<f64>; 2],
+    /// Pods whose series have a sample.
+    pub pods: usize,
     /// Requests that wait for a connection of the pool behind the service. None: there is no such series.
     pub waiting: Option<f64>,
 }

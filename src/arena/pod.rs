@@ -114,9 +114,4 @@ impl Pod {
     pub fn computed_until(&self, now: Micros) -> Micros {
         self.computed + u64::from(self.computing) * now.saturating_sub(self.touched)
     }
-
-    /// Whether nothing is left to do.
-    pub fn idle(&self) -> bool {
-        self.busy == 0 && self.in_flight == 0
-    }
 }

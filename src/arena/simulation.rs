@@ -66,7 +66,6 @@ struct Simulation {
     scaling: Scaling,
     events: BinaryHeap<Reverse<(Micros, u64, Event)>>,
     sequence: u64,
-    drained: Option<Micros>,
     outcome: Outcome,
 }
 
@@ -101,7 +100,6 @@ pub fn run(setup: &Setup) -> Outcome {
         scaling,
         events: BinaryHeap::new(),
         sequence: 0,
-        drained: None,
         outcome: Outcome::default(),
         load,
     };
@@ -202,8 +200,7 @@ impl Simulation {
             Event::Noise => self.disturb(self.world.noise.map_or(1.0, |(.., slowness)| slowness)),
             Event::Quiet => self.disturb(1.0),
             Event::Drain => {
-                let since = *self.drained.get_or_insert(now);
-                if self.deployment.drain(since, now, &mut self.service) {
+                if self.deployment.drain(now, &mut self.service) {
                     self.at(now + EVICTION, Event::Drain);
                 }
                 self.reconcile(now);

@@ -169,10 +169,7 @@ pub mod tests {
     pub fn matrix() -> Matrix {
         let row = |shape, fault, (one, other): ((f64, f64), (f64, f64))| Row {
             cell: Cell { shape, fault },
-            scores: vec![
-                score(Policy::HpaCpu, one.0, one.1),
-                score(Policy::PlimsollObserve, other.0, other.1),
-            ],
+            scores: vec![score(Policy::HpaCpu, one.0, one.1), score(Policy::PlimsollObserve, other.0, other.1)],
         };
         let rows = vec![
             row(Shape::Step, Fault::None, ((0.01, 5.0), (0.4, 6.0))),

@@ -16,7 +16,14 @@ pub fn table(matrix: &Matrix) -> String {
         let half = if row.cell.shape.tuned() { "tuned" } else { "held out" };
         let _ = writeln!(text, "{} ({half})\n", row.cell.name());
         let mut rows = vec![strings(&[
-            "policy", "bad requests", "burn", "pod-hours", "changes", "longest burn", "at max", "actions",
+            "policy",
+            "bad requests",
+            "burn",
+            "pod-hours",
+            "changes",
+            "longest burn",
+            "at max",
+            "actions",
         ])];
         rows.extend(row.scores.iter().map(line));
         text.push_str(&aligned(&rows));
@@ -70,7 +77,15 @@ fn summary(matrix: &Matrix, half: Half, text: &mut String) {
     let Some(first) = all.first() else { return };
     let _ = writeln!(text, "Summary, {}: {} cells\n", half.name(), first.cells);
     let mut rows = vec![strings(&[
-        "policy", "worst burn", "in", "geometric mean", "mean", "burn > 1", "burn > 5", "pod-hours", "changes",
+        "policy",
+        "worst burn",
+        "in",
+        "geometric mean",
+        "mean",
+        "burn > 1",
+        "burn > 5",
+        "pod-hours",
+        "changes",
     ])];
     for one in &all {
         rows.push(vec![

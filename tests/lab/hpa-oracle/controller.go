@@ -104,7 +104,15 @@ func control(t *testing.T, line []byte) (any, error) {
 func (c *cluster) change(one *step) error {
 	if one.Spec != nil {
 		hpa := c.hpa().DeepCopy()
-		hpa.Spec = *one.Spec
+		// As it comes from the API server: quantities in their canonical form.
+		canonical, err := json.Marshal(one.Spec)
+		if err != nil {
+			return err
+		}
+		hpa.Spec = autoscaling.HorizontalPodAutoscalerSpec{}
+		if err := json.Unmarshal(canonical, &hpa.Spec); err != nil {
+			return err
+		}
 		hpa.Generation++
 		defaults.SetObjectDefaults_HorizontalPodAutoscaler(hpa)
 		c.store(hpa)

@@ -13,8 +13,10 @@ use std::path::{Path, PathBuf};
 mod common;
 
 /// Files and directories that decide.
-const PURE: [&str; 26] = [
+const PURE: [&str; 28] = [
     "src/api",
+    "src/arena",
+    "src/arena.rs",
     "src/backtest/account.rs",
     "src/backtest/html.rs",
     "src/backtest/json.rs",

@@ -1,5 +1,9 @@
 //! The policies: how the replicas of the service are decided.
 
+mod plimsoll;
+
+use plimsoll::Plimsoll;
+
 use super::{
     hpa::{self, Behavior, Metric, PolicyKind, Resource, ResourceTarget, Rules, SelectPolicy, Spec, ValueTarget},
     number::milli,
@@ -37,11 +41,15 @@ pub enum Policy {
     Clairvoyant,
     /// The autoscaler that Plimsoll writes by default, without enforcement
     PlimsollObserve,
+    /// The same with enforcement
+    Plimsoll,
+    /// The same, and the profile states how many requests a pod serves at a time
+    PlimsollConcurrency,
 }
 
 impl Policy {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::HpaCpu,
         Self::HpaCpuMemory,
         Self::KedaRps,
@@ -52,6 +60,8 @@ impl Policy {
         Self::StaticPeak,
         Self::Clairvoyant,
         Self::PlimsollObserve,
+        Self::PlimsollConcurrency,
+        Self::Plimsoll,
     ];
 
     /// Its name, as on the command line.
@@ -67,12 +77,14 @@ impl Policy {
             Self::StaticPeak => "static-peak",
             Self::Clairvoyant => "clairvoyant",
             Self::PlimsollObserve => "plimsoll-observe",
+            Self::Plimsoll => "plimsoll",
+            Self::PlimsollConcurrency => "plimsoll-concurrency",
         }
     }
 
     /// Whether it is Plimsoll's own.
     pub const fn own(self) -> bool {
-        matches!(self, Self::PlimsollObserve)
+        matches!(self, Self::PlimsollObserve | Self::Plimsoll | Self::PlimsollConcurrency)
     }
 
     /// How it decides, in a world.
@@ -100,10 +112,16 @@ impl Policy {
             Self::KedaRpsLow => (vec![requests(0.7)], None),
             Self::Latency => (vec![latency], None),
             Self::CpuLatency => (vec![cpu, latency], None),
-            Self::PlimsollObserve => (vec![cpu, memory], Some(defaults())),
+            Self::PlimsollObserve | Self::Plimsoll | Self::PlimsollConcurrency => (vec![cpu, memory], Some(defaults())),
         };
         let spec = Spec { min: MIN, max: world.max, metrics, behavior };
-        Driver::Autoscaler { spec, enforcer: None }
+        let concurrency = match self {
+            Self::Plimsoll => Some(None),
+            Self::PlimsollConcurrency => Some(Some(f64::from(world.service.workers))),
+            _ => None,
+        };
+        let enforcer = concurrency.map(|stated| -> Box<dyn Enforcer> { Box::new(Plimsoll::new(MIN, world.max, stated)) });
+        Driver::Autoscaler { spec, enforcer }
     }
 }
 

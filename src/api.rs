@@ -29,6 +29,10 @@ pub mod labels {
 pub mod annotations {
     /// On a profile, with the value `true`: the operator writes nothing for it.
     pub const PAUSED: &str = "plimsoll.dev/paused";
+    /// On an adopted autoscaler: what its fields were before enforcement wrote them.
+    pub const ORIGINAL: &str = "plimsoll.dev/original";
+    /// On a workload: the reason for a rollout in spite of a freeze.
+    pub const OVERRIDE: &str = "plimsoll.dev/override";
 }
 
 /// Condition types of a profile. All are positive: `True` is the good state.
@@ -51,6 +55,12 @@ pub mod conditions {
     pub const OBJECTIVES_MET: &str = "ObjectivesMet";
     /// The operator writes for this profile: false while it is paused.
     pub const ACTIVE: &str = "Active";
+    /// Enforcement is able to act: it is on, not paused, its numbers can be trusted, and no one takes its fields.
+    pub const ENFORCING: &str = "Enforcing";
+    /// The demand fits below the maximum of replicas, and the cluster and the dependencies carry that many.
+    pub const CAPACITY_SUFFICIENT: &str = "CapacitySufficient";
+    /// Rollouts may go on.
+    pub const ROLLOUT_ALLOWED: &str = "RolloutAllowed";
 }
 
 /// Reasons of conditions and events.
@@ -107,4 +117,30 @@ pub mod reasons {
     pub const BUDGET_EXHAUSTED: &str = "BudgetExhausted";
     /// An objective burns its budget faster than it may.
     pub const BUDGET_BURNING: &str = "BudgetBurning";
+    /// Enforcement only says what it would do.
+    pub const OBSERVING: &str = "Observing";
+    /// Enforcement is on, and nothing needs to be done.
+    pub const IDLE: &str = "Idle";
+    /// Enforcement has actions open.
+    pub const ACTING: &str = "Acting";
+    /// The numbers cannot be trusted: everything stays as it is.
+    pub const METRICS_NOT_TRUSTED: &str = "MetricsNotTrusted";
+    /// More pods did not help: no more are asked for.
+    pub const SCALING_INEFFECTIVE: &str = "ScalingIneffective";
+    /// The burn began with a new release: more pods are not the cure.
+    pub const RELEASE_SUSPECTED: &str = "ReleaseSuspected";
+    /// Something behind the pods is saturated: more pods are not the cure.
+    pub const DEPENDENCY_LIMITED: &str = "DependencyLimited";
+    /// The demand is beyond the maximum of replicas.
+    pub const SATURATED: &str = "Saturated";
+    /// Pods find no node, or a quota is used up.
+    pub const CAPACITY_UNAVAILABLE: &str = "CapacityUnavailable";
+    /// So many actions were begun in an hour that no other is.
+    pub const ACTIONS_LIMITED: &str = "ActionsLimited";
+    /// Another manager takes the fields of enforcement again and again; it has yielded.
+    pub const CONTENDED: &str = "Contended";
+    /// The autoscaler that scales the target is used as it is.
+    pub const ADOPTED: &str = "Adopted";
+    /// There is no autoscaler that could be adopted, or more than one.
+    pub const NOTHING_TO_ADOPT: &str = "NothingToAdopt";
 }

@@ -21,6 +21,7 @@ pub mod check;
 #[allow(rustdoc::bare_urls, reason = "as below; rustdoc alone knows this lint")]
 #[expect(clippy::doc_markdown, reason = "its doc comments are the program's help, which is no Markdown")]
 pub mod cli;
+pub mod enforce;
 pub mod explain;
 pub mod export;
 mod http;

@@ -20,6 +20,7 @@ mod promql;
 mod record;
 pub mod replay;
 mod rule;
+pub mod signals;
 mod slices;
 mod tiers;
 mod window;

@@ -23,6 +23,8 @@ const PURE: [&str; 28] = [
     "src/backtest/table.rs",
     "src/check",
     "src/check.rs",
+    "src/enforce",
+    "src/enforce.rs",
     "src/explain",
     "src/explain.rs",
     "src/export.rs",

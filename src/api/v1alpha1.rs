@@ -3,6 +3,7 @@
 mod alerting;
 mod autoscaling;
 mod disruption;
+mod enforcement;
 mod maintenance;
 mod objectives;
 mod spec;
@@ -10,8 +11,11 @@ mod status;
 mod telemetry;
 
 pub use alerting::{Alerting, BurnThreshold, PartialResponseStrategy, RuleObject, RuleObjectKind, Severity};
-pub use autoscaling::{Autoscaling, Management, ResourceTarget};
+pub use autoscaling::{Autoscaling, AutoscalingMode, Management, ResourceTarget};
 pub use disruption::Disruption;
+pub use enforcement::{
+    Connections, EnforcedScaling, Enforcement, EnforcementMode, Freeze, FreezeAction, Pause, ScheduledFloor, Seasonal,
+};
 pub use maintenance::{Maintenance, Once, Recurring};
 pub use objectives::{
     Availability, Calendar, CalendarPeriod, Composite, CompositeMode, CompositePart, Grouping, HistogramFormat,
@@ -19,7 +23,8 @@ pub use objectives::{
 };
 pub use spec::{PerformanceProfile, PerformanceProfileSpec, TargetRef};
 pub use status::{
-    BudgetStatus, BurnStatus, ChildState, ChildStatus, GroupStatus, MaintenanceStatus, ObjectiveState, ObjectiveStatus,
-    PerformanceProfileStatus, ScalingStatus, UpcomingMaintenance, WindowStatus, WorstStatus,
+    ActionState, ActionStatus, BudgetStatus, BurnStatus, ChildState, ChildStatus, EnforcementStatus, FreezeStatus,
+    GroupStatus, MaintenanceStatus, ObjectiveState, ObjectiveStatus, PerformanceProfileStatus, ScalingStatus,
+    UpcomingMaintenance, WindowStatus, WorstStatus,
 };
 pub use telemetry::{Telemetry, TelemetryPreset};

@@ -52,6 +52,7 @@ pub(super) fn gather(slos: Vec<Slo>, target: Option<&TargetRef>, imported: &mut 
             objectives: Vec::new(),
             maintenance: Vec::new(),
             alerting,
+            enforcement: None,
             rules,
         };
         for slo in slos {

@@ -57,6 +57,7 @@ pub fn status(facts: &Facts<'_>, now: Timestamp) -> PerformanceProfileStatus {
         objectives,
         maintenance: maintenance::status(&facts.checked.maintenance, now),
         scaling: scaling(facts),
+        enforcement: None,
         children: children(facts.applied),
         findings: facts.checked.findings.iter().map(ToString::to_string).collect(),
     }
@@ -147,6 +148,10 @@ fn scaling(facts: &Facts<'_>) -> Option<ScalingStatus> {
             .filter(|_| wanted.is_some()),
         declared_min: wanted.map_or(workload.replicas, |(min, _)| min),
         max: wanted.map_or(workload.replicas, |(_, max)| max),
+        floor: None,
+        unclamped_demand: None,
+        capacity_per_pod: None,
+        headroom: None,
     })
 }
 

@@ -18,11 +18,12 @@ use super::{
 use crate::{
     api::{
         annotations, reasons,
-        v1alpha1::{Autoscaling, Disruption, Management, PerformanceProfile, TargetRef},
+        v1alpha1::{Autoscaling, AutoscalingMode, Disruption, Management, PerformanceProfile, TargetRef},
     },
     slo,
 };
 
+mod enforcement;
 mod indicators;
 mod metrics;
 mod objectives;
@@ -31,6 +32,7 @@ mod schedule;
 #[cfg(test)]
 mod tests;
 
+pub use enforcement::{EnforcementPlan, enforcement};
 pub use objectives::alerting;
 pub use schedule::{Stretch, calendar, maintenance_between, spans};
 
@@ -55,6 +57,8 @@ pub struct Profile {
     pub objectives: Vec<slo::Objective>,
     /// Announced maintenance from yesterday until eight days from now, by its start.
     pub maintenance: Vec<Stretch>,
+    /// What enforcement may do; nothing where it is not asked for.
+    pub enforcement: Option<EnforcementPlan>,
     /// What is wrong, or could be better.
     pub findings: Vec<Finding>,
 }
@@ -137,6 +141,7 @@ pub fn validate(profile: &PerformanceProfile, observed: &Observed, settings: &Se
     let maintenance = schedule::maintenance(profile, observed.now);
     let (sound, rules) = objectives::rules(profile, &autoscaling, observed, settings, &maintenance, &mut findings);
     let rules = part(blocked.as_ref(), || rules);
+    findings.extend(enforcement::findings(profile, &sound, observed.now));
 
     Profile {
         namespace: profile.namespace().unwrap_or_default(),
@@ -148,6 +153,7 @@ pub fn validate(profile: &PerformanceProfile, observed: &Observed, settings: &Se
         rules,
         objectives: sound,
         maintenance: maintenance.0,
+        enforcement: enforcement::enforcement(profile, observed.now),
         findings,
     }
 }
@@ -209,18 +215,21 @@ fn autoscaler(
     observed: &Observed,
     findings: &mut Vec<Finding>,
 ) -> Part<AutoscalerPlan> {
-    if autoscaling.mode == Management::Disabled {
+    if autoscaling.mode == AutoscalingMode::Disabled {
         return Part::Unwanted(Why::new(reasons::DISABLED, "autoscaling.mode is Disabled: scaling is left alone"));
     }
     if let Err(why) = workload {
         return Part::Held(why.clone());
+    }
+    if autoscaling.mode == AutoscalingMode::Adopt {
+        return adopted(&observed.rivals.autoscalers);
     }
     if let Some(other) = observed.rivals.autoscalers.first() {
         return Part::Held(Why::new(
             reasons::SECOND_AUTOSCALER,
             format!(
                 "HorizontalPodAutoscaler {other} already scales this target, and two would fight: delete it, or set \
-                 autoscaling.mode: Disabled"
+                 autoscaling.mode: Adopt to use it, or Disabled to leave scaling alone"
             ),
         ));
     }
@@ -244,6 +253,24 @@ fn autoscaler(
         metrics,
         behavior: autoscaling.behavior.clone().unwrap_or_else(metrics::default_behavior),
     })
+}
+
+/// An adopted autoscaler is not ours to write. One of ours is removed only where there is another to take its place.
+fn adopted(others: &[String]) -> Part<AutoscalerPlan> {
+    match others {
+        [] => Part::Held(Why::new(
+            reasons::NOTHING_TO_ADOPT,
+            "autoscaling.mode is Adopt, and no other autoscaler scales this target: create one, or set mode: Managed",
+        )),
+        [only] => Part::Unwanted(Why::new(
+            reasons::ADOPTED,
+            format!("HorizontalPodAutoscaler {only} scales the target and is adopted: its own bounds and metrics stay"),
+        )),
+        several => Part::Held(Why::new(
+            reasons::SECOND_AUTOSCALER,
+            format!("several autoscalers scale this target and fight: {}; delete all but one", several.join(", ")),
+        )),
+    }
 }
 
 fn disruption_budget(

@@ -85,7 +85,7 @@ impl Evaluator {
         let times = prometheus.instant(&format!("timestamp({HEARTBEAT})")).await?;
         snapshot::distribute_times(&times, &mut samples);
         // Some that answer queries have no rules of their own, such as a Thanos querier without a ruler.
-        let loaded = match prometheus.rule_groups(&[HEARTBEAT, WINDOW_HEARTBEAT]).await {
+        let loaded = match prometheus.rule_groups(&[HEARTBEAT, WINDOW_HEARTBEAT, slo::signals::TOTAL]).await {
             Ok(groups) => {
                 Loaded::Groups { groups: snapshot::groups(&groups), selectors: selectors::read(&self.client).await }
             }

@@ -15,18 +15,33 @@ pub enum Management {
     Disabled,
 }
 
+/// Who scales the workload.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AutoscalingMode {
+    /// The operator writes a HorizontalPodAutoscaler.
+    #[default]
+    Managed,
+    /// The `HorizontalPodAutoscaler` or KEDA `ScaledObject` that exists stays as it is; only while enforcement acts a floor and a
+    /// hold are written to it, and given back after.
+    Adopt,
+    /// Scaling is left alone, and what was written before is removed.
+    Disabled,
+}
+
 /// How the workload scales.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("self.minReplicas <= self.maxReplicas").message("minReplicas must not be above maxReplicas (defaults: 3 and 10)"),
     validation = Rule::new("self.minReplicas > 0 || self.metrics.exists(m, m.type == 'External' || m.type == 'Object')").message("minReplicas 0 needs a metric of type External or Object in metrics: nothing else can be measured without pods"),
-    validation = Rule::new("self.mode == 'Disabled' || !has(self.cpu) || !has(self.memory) || self.cpu.mode != 'Disabled' || self.memory.mode != 'Disabled' || size(self.metrics) > 0").message("cpu and memory are both disabled and metrics is empty: nothing is left to scale on; to leave scaling alone, set mode: Disabled")
+    validation = Rule::new("self.mode != 'Managed' || !has(self.cpu) || !has(self.memory) || self.cpu.mode != 'Disabled' || self.memory.mode != 'Disabled' || size(self.metrics) > 0").message("cpu and memory are both disabled and metrics is empty: nothing is left to scale on; to leave scaling alone, set mode: Disabled")
 )]
 pub struct Autoscaling {
-    /// `Managed` (default): the operator writes a HorizontalPodAutoscaler. `Disabled`: scaling is left alone.
+    /// `Managed` (default): the operator writes a HorizontalPodAutoscaler. `Adopt`: the HorizontalPodAutoscaler or the
+    /// `ScaledObject` of KEDA that scales the target already stays, with its own bounds and metrics; while enforcement acts, its floor and
+    /// its hold are written to it, and given back after. `Disabled`: scaling is left alone.
     #[serde(default)]
-    pub mode: Management,
+    pub mode: AutoscalingMode,
 
     /// Fewest replicas. Default 3. 0 needs a metric of type External or Object.
     #[serde(default = "default_min")]
@@ -60,7 +75,7 @@ pub struct Autoscaling {
 impl Default for Autoscaling {
     fn default() -> Self {
         Self {
-            mode: Management::Managed,
+            mode: AutoscalingMode::Managed,
             min_replicas: default_min(),
             max_replicas: default_max(),
             cpu: None,

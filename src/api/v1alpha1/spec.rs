@@ -4,7 +4,8 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Alerting, Autoscaling, Disruption, Maintenance, Objective, PerformanceProfileStatus, RuleObject, Telemetry,
+    Alerting, Autoscaling, Disruption, Enforcement, Maintenance, Objective, PerformanceProfileStatus, RuleObject,
+    Telemetry,
 };
 
 /// What a workload promises and how it may scale. A profile with nothing but a `targetRef` is a sound one: every other
@@ -28,6 +29,8 @@ use super::{
     printcolumn(name = "Budget", type_ = "string", json_path = ".status.worst.budgetRemaining", description = "Error budget that is left of the worst objective, per cent"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Reason", type_ = "string", priority = 1, json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(name = "Floor", type_ = "integer", priority = 1, json_path = ".status.scaling.floor", description = "Replicas below which the autoscaler does not go now"),
+    printcolumn(name = "Enforcing", type_ = "string", priority = 1, json_path = ".status.conditions[?(@.type==\"Enforcing\")].reason"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     validation = Rule::new("size(self.metadata.name) <= 52").message("metadata.name must be at most 52 characters: the names of the children are made from it"),
     validation = Rule::new("!self.metadata.name.contains('.')").message("metadata.name must not contain dots: it becomes a label value and part of metric labels")
@@ -64,6 +67,10 @@ pub struct PerformanceProfileSpec {
     /// What alerts carry. Default: severity `critical` for pages and `warning` for tickets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alerting: Option<Alerting>,
+
+    /// What the operator may do while an error budget burns. Default: nothing; with `enforcement: {}` it says what it would do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enforcement: Option<Enforcement>,
 
     /// The object that holds the Prometheus rules.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -42,6 +42,10 @@ pub struct PerformanceProfileStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scaling: Option<ScalingStatus>,
 
+    /// What enforcement does, or would do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enforcement: Option<EnforcementStatus>,
+
     /// The objects that belong to the profile.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub children: Vec<ChildStatus>,
@@ -203,6 +207,101 @@ pub struct ScalingStatus {
     pub declared_min: i32,
     /// Most replicas.
     pub max: i32,
+    /// Replicas below which the autoscaler does not go now: `declaredMin`, or what enforcement has raised it to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floor: Option<i32>,
+    /// Pods that the measured demand needs, whatever the bounds are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unclamped_demand: Option<i32>,
+    /// Requests a second that one pod carries within the objectives, as `212 req/s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity_per_pod: Option<String>,
+    /// How much more load the ready pods could carry, as `58 %`; negative where it is too much already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headroom: Option<String>,
+}
+
+/// What enforcement does, or would do.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct EnforcementStatus {
+    /// How far it goes.
+    pub mode: super::EnforcementMode,
+    /// Replicas below which the autoscaler may not go; absent while that is what is declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floor: Option<i32>,
+    /// Whether scale-down is held.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub holding: bool,
+    /// The freeze of rollouts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freeze: Option<FreezeStatus>,
+    /// Open actions, oldest first, and after them the last ten that ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub actions: Vec<ActionStatus>,
+    /// What a restarted operator goes on with; for the operator alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<String>,
+}
+
+/// A freeze of rollouts.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct FreezeStatus {
+    /// What happens at admission.
+    pub action: super::FreezeAction,
+    /// Why.
+    pub reason: String,
+    /// Since when.
+    pub since: Time,
+    /// When it ends by itself, unless it is renewed.
+    pub until: Time,
+}
+
+/// One action of enforcement, explained.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct ActionStatus {
+    /// What is done: `RaiseFloor`, `FollowDemand`, `ScheduledFloor`, `HoldScaleDown`, `FreezeRollouts`,
+    /// `StrictDisruptionBudget` or `SurgeForDrain`.
+    pub kind: String,
+    /// Where it is.
+    pub state: ActionState,
+    /// When it began.
+    pub since: Time,
+    /// When it ends by itself at the latest, unless what began it goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Time>,
+    /// What began it.
+    pub trigger: String,
+    /// What it rests on.
+    pub evidence: String,
+    /// How far it can go.
+    pub bound: String,
+    /// What it is to bring about.
+    pub expected: String,
+    /// When that is looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prove_by: Option<Time>,
+    /// What was seen then, or why it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<String>,
+    /// How it is taken back.
+    pub undo: String,
+}
+
+/// Where an action is.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActionState {
+    /// It goes on.
+    Open,
+    /// It would go on, were the mode `Enforce`.
+    Proposed,
+    /// It is over.
+    Ended,
 }
 
 /// One object that belongs to the profile.

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     api::{
         reasons,
-        v1alpha1::{self, Autoscaling, BurnThreshold, Management, PerformanceProfile},
+        v1alpha1::{self, Autoscaling, AutoscalingMode, BurnThreshold, Management, PerformanceProfile},
     },
     profile::{
         children::Why,
@@ -58,12 +58,25 @@ pub fn rules(
             group.rules.retain(|rule| matches!(rule, slo::Rule::Record { .. }));
         }
     }
-    if alerts && autoscaling.mode == Management::Managed {
+    if alerts && autoscaling.mode == AutoscalingMode::Managed {
         let workload =
             slo::WorkloadIdentity { namespace: profile.namespace().unwrap_or_default(), profile: profile.name_any() };
         let cpu = held_utilization(autoscaling.cpu.as_ref(), CPU_UTILIZATION);
         let memory = held_utilization(autoscaling.memory.as_ref(), MEMORY_UTILIZATION);
         groups.push(slo::workload_group(&workload, percent(cpu), percent(memory), &alerting, &maintenance));
+    }
+    match super::enforcement::signal_options(profile) {
+        None => {}
+        Some(Ok(wanted)) => {
+            let workload =
+                slo::WorkloadIdentity { namespace: profile.namespace().unwrap_or_default(), profile: profile.name_any() };
+            groups.push(slo::signals::signal_group(&workload, &sound, &wanted, &settings.slo));
+        }
+        Some(Err(finding)) => {
+            let message = finding.to_string();
+            findings.push(finding);
+            return (sound, Part::Held(Why::new(reasons::INVALID, message)));
+        }
     }
     let kind = match rule_object::kind(profile, observed.rule_apis) {
         Ok(kind) => kind,

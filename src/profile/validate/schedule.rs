@@ -77,7 +77,7 @@ pub fn maintenance_between(
     (stretches, findings)
 }
 
-fn occurrences(
+pub(super) fn occurrences(
     recurring: &v1alpha1::Recurring,
     from: Timestamp,
     to: Timestamp,

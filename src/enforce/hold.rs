@@ -1,0 +1,113 @@
+//! The hold of scale-down: while the budget burns no pod goes, and while the numbers are dark neither.
+
+use super::{
+    Kind, Objective, attribution,
+    decide::{Turn, Words},
+    floor::latched,
+    trust,
+};
+
+/// Longest time in seconds that a hold lasts after the last burn.
+const LONGEST: i64 = 1_800;
+/// Saturation within this time makes a burn one for want of pods.
+const SATURATED_WITHIN: i64 = 1_800;
+
+/// Holds scale-down, or lets it go.
+pub(super) fn hold(turn: &mut Turn<'_>) {
+    let now = turn.now;
+    if !turn.settings.scaling {
+        return turn.finish(Kind::HoldScaleDown, "scaling is not enforced any more");
+    }
+    if trust::is_dark(turn) {
+        return dark(turn);
+    }
+    if !turn.trusted {
+        return turn
+            .finish(Kind::HoldScaleDown, "the numbers have not been trusted for 2h: the autoscaler is on its own");
+    }
+    if let Some((objective, window, burn)) = burning(turn)
+        && now - turn.memory.saturated_at <= SATURATED_WITHIN
+        && !latched(turn)
+    {
+        begin(turn, objective, window, burn);
+    }
+    if turn.memory.open(Kind::HoldScaleDown).is_none() || turn.static_now() {
+        return;
+    }
+    if latched(turn) {
+        turn.finish(Kind::HoldScaleDown, "more pods did not help");
+    } else if calm(turn) {
+        turn.finish(Kind::HoldScaleDown, "5m and 1h burn below 0.7");
+    } else if now >= turn.memory.hold_until {
+        turn.finish(Kind::HoldScaleDown, "the last burn for want of pods was 30 minutes ago");
+    }
+}
+
+fn begin<'a>(turn: &mut Turn<'a>, objective: &'a Objective, window: &str, burn: f64) {
+    let open = turn.memory.open(Kind::HoldScaleDown).is_some();
+    // Below the floor nothing could go: there is nothing to hold.
+    let could_go = turn.signals.workload.replicas > turn.settings.min;
+    if !open && (!could_go || !turn.may_begin()) {
+        return;
+    }
+    // Renewed by the minute, and only while it burns now: nothing is written at every look.
+    let burns_now = attribution::burn_now(objective).is_some_and(|burn| burn > 1.0);
+    if open && (!burns_now || turn.now + LONGEST - turn.memory.hold_until < 60) {
+        return;
+    }
+    turn.memory.hold_until = turn.now + LONGEST;
+    let (open_words, until) = (turn.memory.open(Kind::HoldScaleDown).cloned(), turn.memory.hold_until);
+    let words = match open_words {
+        Some(action) => {
+            Words { trigger: action.trigger, evidence: action.evidence, bound: action.bound, expected: action.expected }
+        }
+        None => Words {
+            trigger: format!("objective {} burns its budget at {burn:.1} times its rate over {window}", objective.name),
+            evidence: "the pods were saturated within the last 30 minutes".to_owned(),
+            bound: "30 minutes after the last burn".to_owned(),
+            expected: "no pod goes while the budget burns".to_owned(),
+        },
+    };
+    turn.act(Kind::HoldScaleDown, Some(until), None, words);
+}
+
+/// Fail-static: numbers that are gone never scale a service down.
+fn dark(turn: &mut Turn<'_>) {
+    let until = turn.memory.trust.dark_since + trust::LONGEST_DARK;
+    turn.memory.hold_until = turn.memory.hold_until.max(turn.now);
+    if turn.memory.open(Kind::HoldScaleDown).is_some() || turn.paused() {
+        return;
+    }
+    let words = Words {
+        trigger: format!("the numbers cannot be trusted: {}", turn.memory.trust.why),
+        evidence: "no evidence: this keeps things as they are".to_owned(),
+        bound: "2h, then the autoscaler is on its own".to_owned(),
+        expected: "no pod goes for want of numbers".to_owned(),
+    };
+    turn.act(Kind::HoldScaleDown, Some(until), None, words);
+}
+
+/// The objective that burns fastest over any window, with the window.
+fn burning<'a>(turn: &Turn<'a>) -> Option<(&'a Objective, &'static str, f64)> {
+    let objectives = &turn.evidence()?.objectives;
+    let all = objectives.iter().flat_map(|objective| {
+        let windows = [
+            ("1m", objective.burn_1m()),
+            ("5m", objective.burn_5m()),
+            ("30m", objective.burn_30m),
+            ("1h", objective.burn_1h),
+        ];
+        windows.into_iter().filter_map(move |(window, burn)| Some((objective, window, burn?)))
+    });
+    all.filter(|(_, _, burn)| *burn > 1.0).max_by(|one, other| one.2.total_cmp(&other.2))
+}
+
+fn calm(turn: &Turn<'_>) -> bool {
+    turn.evidence().is_some_and(|measured| {
+        !measured.objectives.is_empty()
+            && measured.objectives.iter().all(|objective| {
+                let below = |burn: Option<f64>| burn.is_some_and(|burn| burn < attribution::CLEAN);
+                below(objective.burn_5m()) && below(objective.burn_1h)
+            })
+    })
+}

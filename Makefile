@@ -41,8 +41,15 @@ clippy:
 	cargo clippy --locked --all-targets -- -D warnings
 
 .PHONY: test-unit
-test-unit: ## Unit, property, golden and promtool tests
-	PROMTOOL='$(LAB_BIN)/promtool' cargo test --locked --all-targets
+test-unit: ## Unit, property, golden and promtool tests, and a small run of fuzz-hpa
+	PROMTOOL='$(LAB_BIN)/promtool' HPA_ORACLE='$(LAB_BIN)/hpa-oracle' cargo test --locked --all-targets
+
+.PHONY: fuzz-hpa
+fuzz-hpa: ## The port of the HPA's algorithm against the controller itself. SEED=… CALCULATIONS=… SEQUENCES=…
+	@$(LAB) deps
+	@$(LAB) build hpa-oracle
+	HPA_ORACLE='$(LAB_BIN)/hpa-oracle' HPA_SEED=$(or $(SEED),1000000) HPA_CALCULATIONS=$(or $(CALCULATIONS),200000) \
+		HPA_SEQUENCES=$(or $(SEQUENCES),10000) cargo test --locked --test hpa -- --nocapture
 
 .PHONY: doc
 doc:

@@ -20,6 +20,8 @@ pub struct Autoscaling {
     /// `minReplicas` and `selectPolicy` as the profile has them.
     own: (i32, Option<SelectPolicy>),
     last: Option<hpa::Outcome>,
+    /// What the rules recorded last, and when.
+    recorded: Option<(Micros, Series)>,
 }
 
 /// What a pass of the autoscaler came to.
@@ -35,7 +37,7 @@ impl Autoscaling {
     /// An autoscaler that was created now.
     pub fn new(spec: Spec, enforcer: Option<Box<dyn Enforcer>>) -> Self {
         let own = (spec.min, spec.behavior.as_ref().map(|behavior| behavior.scale_down.select));
-        Self { spec, enforcer, autoscaler: Autoscaler::new(), own, last: None }
+        Self { spec, enforcer, autoscaler: Autoscaler::new(), own, last: None, recorded: None }
     }
 
     /// One pass of the autoscaler.
@@ -53,21 +55,21 @@ impl Autoscaling {
         Scaled { replicas, at_max: replicas >= self.spec.max }
     }
 
+    /// The recording rules of an operator are evaluated; what they record no more is stale at once.
+    pub fn record(&mut self, now: Micros, prometheus: &Prometheus) {
+        if self.enforcer.is_some() && !prometheus.frozen(now) {
+            self.recorded = series(now, prometheus).map(|series| (now, series));
+        }
+    }
+
     /// Somebody may move the bounds: whether they were moved.
-    pub fn enforce(
-        &mut self,
-        now: Micros,
-        deployment: &Deployment,
-        prometheus: &Prometheus,
-        workers: u32,
-        seasonal: Option<f64>,
-    ) -> bool {
+    pub fn enforce(&mut self, now: Micros, deployment: &Deployment, workers: u32, seasonal: Option<f64>) -> bool {
         let Some(enforcer) = &mut self.enforcer else { return false };
         let observation = Observation {
             now_ms: millis(now),
             workload: workload(now, deployment, workers),
             autoscaler: status(&self.spec, self.own.0, self.last.as_ref(), deployment.replicas),
-            series: series(now, prometheus),
+            series: self.recorded.map(|(at, series)| Series { age_ms: millis(now - at), ..series }),
             seasonal,
         };
         let Decision { floor, hold } = enforcer.decide(&observation);
@@ -168,14 +170,12 @@ fn status(spec: &Spec, min: i32, last: Option<&hpa::Outcome>, replicas: i32) -> 
     }
 }
 
-/// What an operator asks Prometheus at every look. None: there is no answer.
+/// What the rules of an operator record. None: nothing.
 fn series(now: Micros, prometheus: &Prometheus) -> Option<Series> {
     let rates = |window| prometheus.rates(now, window);
     let minute = rates(MINUTE).map(|(rates, _)| rates);
     let five = rates(5 * MINUTE).map(|(rates, _)| rates);
-    let age = prometheus.age(now)?;
-    // A sample that is older than five minutes is none.
-    five?;
+    minute?;
     let window = |minutes: u64| {
         rates(minutes * MINUTE)
             .map_or(Window::default(), |(rates, span)| Window { events: rates.total * span, bad: rates.bad * span })
@@ -184,7 +184,7 @@ fn series(now: Micros, prometheus: &Prometheus) -> Option<Series> {
         rates.filter(|rates| rates.total > 0.0).map(|rates| rates.durations / rates.total)
     };
     Some(Series {
-        age_ms: millis(age),
+        age_ms: 0,
         windows: [window(1), window(5), window(30), window(60)],
         rates: [
             rates(31 * SECOND).map(|(rates, _)| rates.total),

@@ -117,10 +117,9 @@ impl Prometheus {
         }
     }
 
-    /// How old the last sample of an answer is.
-    pub fn age(&self, now: Micros) -> Option<Micros> {
-        let as_of = self.as_of(now);
-        self.scrapes.iter().rev().find(|scrape| scrape.until <= as_of).map(|scrape| now - scrape.until)
+    /// Whether it answers with what it knew before.
+    pub fn frozen(&self, now: Micros) -> bool {
+        self.sight(now) == Sight::Frozen
     }
 
     /// `rate()` over a window, summed over the pods, and over how many seconds there are samples. None: fewer than two

@@ -59,7 +59,7 @@ pub struct Status {
 /// What the series of the service say.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Series {
-    /// How old the last sample is, in milliseconds.
+    /// How long ago the rules recorded this, in milliseconds.
     pub age_ms: i64,
     /// Requests over windows of one, five, thirty and sixty minutes.
     pub windows: [Window; 4],

@@ -120,7 +120,8 @@ impl Policy {
             Self::PlimsollConcurrency => Some(Some(f64::from(world.service.workers))),
             _ => None,
         };
-        let enforcer = concurrency.map(|stated| -> Box<dyn Enforcer> { Box::new(Plimsoll::new(MIN, world.max, stated)) });
+        let enforcer =
+            concurrency.map(|stated| -> Box<dyn Enforcer> { Box::new(Plimsoll::new(MIN, world.max, stated)) });
         Driver::Autoscaler { spec, enforcer }
     }
 }

@@ -19,6 +19,8 @@ use super::{
 const SYNC: Micros = 15 * SECOND;
 /// How often an operator looks.
 const TICK: Micros = 10 * SECOND;
+/// How often its rules are evaluated.
+const RULES: Micros = 15 * SECOND;
 /// How often an eviction that was refused is tried again.
 const EVICTION: Micros = 5 * SECOND;
 /// For how long a clairvoyant looks ahead: a pod has to start.
@@ -45,6 +47,7 @@ enum Event {
     Publish,
     Scrape,
     Sync,
+    Record,
     Tick,
     Ready(u32),
     Release,
@@ -116,9 +119,13 @@ impl Simulation {
 
     /// Everything periodic has a phase of its own, as in a cluster.
     fn plan(&mut self, phases: &mut Random) {
-        for (event, period) in
-            [(Event::Sample, SCRAPE), (Event::Scrape, SCRAPE), (Event::Sync, SYNC), (Event::Tick, TICK)]
-        {
+        for (event, period) in [
+            (Event::Sample, SCRAPE),
+            (Event::Scrape, SCRAPE),
+            (Event::Record, RULES),
+            (Event::Sync, SYNC),
+            (Event::Tick, TICK),
+        ] {
             let phase = phases.phase(period);
             self.at(phase, event);
         }
@@ -184,6 +191,12 @@ impl Simulation {
             Event::Sync => {
                 self.sync(now);
                 self.at(now + SYNC, Event::Sync);
+            }
+            Event::Record => {
+                if let Scaling::Autoscaler(autoscaling) = &mut self.scaling {
+                    autoscaling.record(now, &self.prometheus);
+                }
+                self.at(now + RULES, Event::Record);
             }
             Event::Tick => {
                 self.tick(now);
@@ -270,7 +283,7 @@ impl Simulation {
     fn tick(&mut self, now: Micros) {
         let Scaling::Autoscaler(autoscaling) = &mut self.scaling else { return };
         let seasonal = self.load.seasonal(now, 10 * MINUTE);
-        let moved = autoscaling.enforce(now, &self.deployment, &self.prometheus, self.world.service.workers, seasonal);
+        let moved = autoscaling.enforce(now, &self.deployment, self.world.service.workers, seasonal);
         if moved {
             self.outcome.actions += u32::from(now >= WARM_UP);
             let scaled = autoscaling.sync(now, &self.deployment, &self.metrics, &self.prometheus);

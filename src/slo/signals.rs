@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Expression, Format, Indicator, Objective, Options, Rule, RuleGroup, WorkloadIdentity, grouping::By, indicator::series, promql,
+    Expression, Format, Indicator, Objective, Options, Rule, RuleGroup, WorkloadIdentity, grouping::By,
+    indicator::series, promql,
 };
 use crate::api::Duration;
 
@@ -77,7 +78,9 @@ pub fn signal_group(
         ("namespace".to_owned(), identity.namespace.clone()),
         ("profile".to_owned(), identity.profile.clone()),
     ]);
-    if let Some((requests, in_flight, count)) = objectives.iter().find_map(|objective| load(&objective.indicator, range)) {
+    if let Some((requests, in_flight, count)) =
+        objectives.iter().find_map(|objective| load(&objective.indicator, range))
+    {
         rules.push(record(REQUESTS, requests, labels.clone()));
         rules.push(record(IN_FLIGHT, in_flight, labels.clone()));
         rules.push(record(SERIES, count, labels.clone()));

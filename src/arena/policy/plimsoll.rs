@@ -15,6 +15,8 @@ use crate::{
 const EPOCH: i64 = 1_800_000_000;
 /// Series that each pod counts its requests in.
 const SERIES: f64 = 12.0;
+/// The age up to which signals are fresh, as for the operator.
+const LONGEST_AGE_MS: i64 = 75_000;
 /// Both windows of the fast page tier burn above this.
 const PAGE: f64 = 14.4;
 
@@ -46,10 +48,7 @@ fn signals(observation: &Observation) -> Signals {
     let cpu = autoscaler.cpu.zip(autoscaler.cpu_target).map(|(now, target)| (f64::from(now), f64::from(target)));
     Signals {
         now: EPOCH + observation.now_ms / 1_000,
-        metrics: observation.series.as_ref().and_then(measured).map_or_else(
-            || Metrics::Unknown("Prometheus has no numbers of the last minute".to_owned()),
-            Metrics::Measured,
-        ),
+        metrics: metrics(observation.series.as_ref()),
         workload: Workload {
             replicas: workload.replicas,
             ready: workload.ready,
@@ -69,7 +68,14 @@ fn signals(observation: &Observation) -> Signals {
     }
 }
 
-/// None: nothing is known of the last minute.
+fn metrics(series: Option<&Series>) -> Metrics {
+    match series {
+        Some(series) if series.age_ms > LONGEST_AGE_MS => Metrics::Unknown("the newest signals are too old".to_owned()),
+        Some(series) => measured(series).map_or_else(|| Metrics::Unknown("no requests".to_owned()), Metrics::Measured),
+        None => Metrics::Unknown("Prometheus has no signals".to_owned()),
+    }
+}
+
 fn measured(series: &Series) -> Option<Measured> {
     let [minute, five, half, hour] = &series.windows;
     let [_, rate, rate_5m] = series.rates;

@@ -68,8 +68,10 @@ pub fn rules(
     match super::enforcement::signal_options(profile) {
         None => {}
         Some(Ok(wanted)) => {
-            let workload =
-                slo::WorkloadIdentity { namespace: profile.namespace().unwrap_or_default(), profile: profile.name_any() };
+            let workload = slo::WorkloadIdentity {
+                namespace: profile.namespace().unwrap_or_default(),
+                profile: profile.name_any(),
+            };
             groups.push(slo::signals::signal_group(&workload, &sound, &wanted, &settings.slo));
         }
         Some(Err(finding)) => {

@@ -214,7 +214,7 @@ impl Deployment {
         self.cordoned.map_or(0, |since| replicas(self.on_cordoned(since).count()))
     }
 
-    /// What the controllers of the Deployment and of its ReplicaSets do now: makes and deletes pods.
+    /// What the controllers of the Deployment and of its `ReplicaSets` do now: makes and deletes pods.
     pub fn reconcile(&mut self, now: Micros, service: &mut Service) {
         let is_old = |life: &Life, revision: u32| life.revision < revision;
         let revision = self.revision;
@@ -243,7 +243,7 @@ impl Deployment {
         old.any(|(_, life)| life.phase != Phase::Ready) || self.count(Phase::Ready) > least
     }
 
-    /// Deletes as a ReplicaSet does: first what no node has, then what does not serve yet, then what serves for the
+    /// Deletes as a `ReplicaSet` does: first what no node has, then what does not serve yet, then what serves for the
     /// shortest time.
     fn delete_one(&mut self, now: Micros, service: &mut Service, among: impl Fn(&Life) -> bool) {
         let rank = |life: &Life| match life.phase {

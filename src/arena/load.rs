@@ -90,13 +90,7 @@ impl Shape {
     fn level(self, share: f64, offset: f64) -> f64 {
         let within = |from: f64, until: f64| (from..until).contains(&share);
         match self {
-            Self::Step => {
-                if share >= 1.0 / 3.0 {
-                    3.0
-                } else {
-                    1.0
-                }
-            }
+            Self::Step if share >= 1.0 / 3.0 => 3.0,
             // Half a minute up, then five minutes.
             Self::Flash if within(0.45, 0.5417) => 1.0 + 5.0 * ((share - 0.45) * 120.0).min(1.0),
             Self::Spikes if share >= 0.1 && (share * 6.0).fract() > 0.6 && (share * 6.0).fract() < 0.8 => 2.0,

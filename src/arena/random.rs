@@ -2,7 +2,7 @@
 
 use super::number::{Micros, micros};
 
-/// A small fast generator (SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
+/// A small fast generator (`SplitMix64`: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
 #[derive(Clone, Debug)]
 pub struct Random {
     state: u64,

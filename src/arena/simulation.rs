@@ -73,7 +73,7 @@ struct Simulation {
 }
 
 enum Scaling {
-    Autoscaler(Autoscaling),
+    Autoscaler(Box<Autoscaling>),
     Static,
     Clairvoyant,
 }
@@ -87,7 +87,7 @@ pub fn run(setup: &Setup) -> Outcome {
     let scaling = match setup.policy.driver(&world) {
         Driver::Static => Scaling::Static,
         Driver::Clairvoyant => Scaling::Clairvoyant,
-        Driver::Autoscaler { spec, enforcer } => Scaling::Autoscaler(Autoscaling::new(spec, enforcer)),
+        Driver::Autoscaler { spec, enforcer } => Scaling::Autoscaler(Box::new(Autoscaling::new(spec, enforcer))),
     };
     let first = match scaling {
         Scaling::Static => ceiling(pods(load.highest(0, load.end()), 1.0, RIGHT)),

@@ -125,8 +125,7 @@ pub fn costs(matrix: &Matrix, half: Half, policy: Policy) -> Vec<Cost> {
 
 /// The policy that the others are compared with: the last that is Plimsoll's own.
 pub fn subject(matrix: &Matrix) -> Option<Policy> {
-    let policies = matrix.rows.first()?.scores.iter().map(|score| score.policy);
-    policies.filter(|policy| policy.own()).next_back()
+    matrix.rows.first()?.scores.iter().map(|score| score.policy).rfind(|policy| policy.own())
 }
 
 /// The arithmetic mean of the burns over some cells.

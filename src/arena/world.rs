@@ -202,12 +202,12 @@ impl World {
             Fault::None => {}
             Fault::PoolBound => world.cpu_share = 0.4,
             Fault::Dependency => {
-                let share = 0.3;
-                world.service.shared = Some(service::Shared { connections: CONNECTIONS, share });
+                let connected = 0.3;
+                world.service.shared = Some(service::Shared { connections: CONNECTIONS, share: connected });
                 // The time with a connection computes nothing: a full pod uses its CPU all the same.
-                world.cpu_share = 1.0 / (1.0 - share);
+                world.cpu_share = 1.0 / (1.0 - connected);
                 let (from, until) = (at(0.5), at(0.7));
-                let needed = load.highest(from, until - from) * WORK * share;
+                let needed = load.highest(from, until - from) * WORK * connected;
                 let connections = u32::try_from(ceiling(needed * 0.8)).unwrap_or_default();
                 world.scarcity = Some((from, until, connections));
             }

@@ -46,13 +46,19 @@ const MOST: usize = 1024;
 /// Longest body, in bytes. It is read to its end and ignored.
 const LONGEST_BODY: usize = 64 << 10;
 
+/// Namespace and name of a profile.
+type Key = (String, String);
+
+/// What is known of profiles, and when it was learned.
+type Memory = HashMap<Key, (Instant, Known)>;
+
 /// What the route needs.
 #[derive(Clone)]
 pub struct Gate {
     client: Client,
     /// Namespaces that the operator works in; none: all.
     namespaces: Arc<[String]>,
-    known: Arc<Mutex<HashMap<(String, String), (Instant, Known)>>>,
+    known: Arc<Mutex<Memory>>,
     asking: Arc<Semaphore>,
     patience: Duration,
 }
@@ -96,7 +102,7 @@ impl Gate {
         remembered.unwrap_or_else(|| Known::Unreadable(message(&error)))
     }
 
-    async fn ask(&self, key: &(String, String)) -> Result<Known, kube::Error> {
+    async fn ask(&self, key: &Key) -> Result<Known, kube::Error> {
         let api = Api::<PerformanceProfile>::namespaced(self.client.clone(), &key.0);
         let known = match api.get(&key.1).await {
             Ok(profile) => Known::of(profile),
@@ -113,7 +119,7 @@ impl Gate {
         Ok(known)
     }
 
-    async fn remembered(&self, key: &(String, String), within: Duration) -> Option<Known> {
+    async fn remembered(&self, key: &Key, within: Duration) -> Option<Known> {
         let all = self.known.lock().await;
         all.get(key).filter(|(at, _)| at.elapsed() < within).map(|(_, known)| known.clone())
     }
@@ -138,13 +144,11 @@ async fn ask(
         Err(error) => return (StatusCode::BAD_REQUEST, Json(json!({"error": error}))).into_response(),
     };
     let known = gate.look(&question.namespace, &question.profile).await;
-    match Answer::new(&known, &question, Timestamp::now()) {
-        Some(answer) => (answer.code(&question), Json(answer)).into_response(),
-        None => {
-            let error = format!("there is no PerformanceProfile {} in {}", question.profile, question.namespace);
-            (StatusCode::NOT_FOUND, Json(json!({"error": error}))).into_response()
-        }
-    }
+    let Some(answer) = Answer::new(&known, &question, Timestamp::now()) else {
+        let error = format!("there is no PerformanceProfile {} in {}", question.profile, question.namespace);
+        return (StatusCode::NOT_FOUND, Json(json!({"error": error}))).into_response();
+    };
+    (answer.code(&question), Json(answer)).into_response()
 }
 
 #[cfg(test)]

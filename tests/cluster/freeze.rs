@@ -10,7 +10,9 @@ use plimsoll::api::v1alpha1::{
 };
 use serde_json::json;
 
-use crate::harness::{Frozen, PATIENCE, Way, eventually, profile_of};
+use crate::harness::{
+    Frozen, Launch, Numbers, PATIENCE, Prometheus, Way, eventually, objective, profile_of, profile_with,
+};
 
 const HOUR: Duration = Duration::from_hours(1);
 const LATER: &str = "2099-01-02T03:04:05Z";
@@ -310,4 +312,56 @@ async fn a_policy_that_comes_back_freezes_again() {
     again.workload("Deployment", "web").await;
     again.freeze("Deployment", "web", Deny, HOUR).await;
     assert!(again.set_image(Way::Apply, "Deployment", "web", "app:3").await.is_err());
+}
+
+/// The whole way, with an operator that decides.
+#[tokio::test]
+#[ignore = "needs a cluster: make test-cluster"]
+async fn an_exhausted_budget_freezes_and_an_override_is_told_and_counted() {
+    let frozen = Frozen::new().await;
+    let cluster = &frozen.cluster;
+    let prometheus = Prometheus::start().await;
+    prometheus.record(&cluster.namespace, "web", "availability", Numbers::fresh("-0.12"));
+    let operator = Launch::new(cluster).asking(&prometheus).start().await;
+    frozen.workload("Deployment", "web").await;
+    // Of a time before any freeze.
+    frozen.annotate("Deployment", "web", OVERRIDE, Some("INC-1")).await;
+    let spec = format!("enforcement: {{mode: Enforce}}\nobjectives:\n{}", objective("availability"));
+    cluster.apply_yaml(&profile_with("web", "web", &spec)).await;
+    let patience = Duration::from_secs(60);
+    cluster.wait_for_condition_within(patience, "web", "RolloutAllowed", "False", "BudgetExhausted").await;
+    let series = |name: &str| format!("plimsoll_{name}{{namespace=\"{}\",profile=\"web\"}}", cluster.namespace);
+    let gate = format!("/gate/{}/web", cluster.namespace);
+    let denied = eventually("the freeze has arrived", PATIENCE, async || {
+        let changed = frozen.set_image(Way::StrategicPatch, "Deployment", "web", "app:3").await;
+        changed.map_or_else(Ok, |_| Err("allowed".to_owned()))
+    })
+    .await;
+    assert!(
+        denied.contains("by PerformanceProfile web: the error budget of objective availability is exhausted"),
+        "{denied}"
+    );
+    assert!(denied.contains("the present one has run out"), "{denied}");
+    assert_eq!(operator.metric(&series("rollout_allowed")).await, Some(0.0));
+    assert_eq!(operator.metric(&series("freeze_overrides_total")).await, Some(0.0));
+    assert_eq!(operator.get(&gate).await.0, 403);
+
+    frozen.annotate("Deployment", "web", OVERRIDE, Some("INC-2")).await;
+    frozen.set_image(Way::StrategicPatch, "Deployment", "web", "app:3").await.expect("at once, whoever has seen it");
+    let note = cluster.wait_for_event("web", "FreezeOverridden").await;
+    assert!(note.contains("INC-2"), "{note}");
+    assert_eq!(operator.metric(&series("freeze_overrides_total")).await, Some(1.0));
+    eventually("the gate lets it through too", PATIENCE, async || match operator.get(&gate).await {
+        (200, body) if body.contains("FreezeOverridden") => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await;
+    let freeze = cluster.expect("PerformanceProfile", "web").await["status"]["enforcement"]["freeze"].clone();
+    assert_eq!(
+        (&freeze["override"]["reason"], &freeze["override"]["until"]),
+        (&json!("INC-2"), &freeze["until"]),
+        "{freeze}"
+    );
+    frozen.set_image(Way::StrategicPatch, "Deployment", "web", "app:4").await.expect("noted, and it holds");
+    assert_eq!(operator.metric(&series("freeze_overrides_total")).await, Some(1.0), "once, not at each look");
 }

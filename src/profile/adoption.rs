@@ -1,5 +1,7 @@
 //! Writes floors and holds to an adopted autoscaler, and gives back what is not wanted any more.
 
+mod orphans;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -11,6 +13,7 @@ use kube::{Client, ResourceExt, runtime::reflector::Store};
 use super::{
     acting::Acting,
     children::Why,
+    error::ChildError,
     overlay::{Candidates, Foreign, Overlay, Record, Scaler, Wish, carry_out, find, foreign, left_behind},
 };
 use crate::{
@@ -18,8 +21,11 @@ use crate::{
         conditions, reasons,
         v1alpha1::{AutoscalingMode, PerformanceProfile},
     },
-    kube::ScalerApis,
+    kube::{Change, ScalerApis, categorize},
+    metrics::Metrics,
 };
+
+pub use orphans::give_back_orphans;
 
 /// What can be adopted for one profile, and what is to be given back.
 #[derive(Debug, Clone, Default)]
@@ -91,17 +97,27 @@ pub async fn adoptable(
 /// Writes what is wanted to the adopted object, and gives the others back. Tells how the adopted object stands.
 pub async fn write(
     client: &Client,
+    metrics: &Metrics,
     records: &Records,
     profile: &PerformanceProfile,
     adoptable: &Adoptable,
     acting: &Acting,
     now: Timestamp,
-) -> Result<Option<Overlay>, kube::Error> {
+) -> Result<Option<Overlay>, ChildError> {
     let (namespace, name) = (profile.namespace().unwrap_or_default(), profile.name_any());
     let uid = profile.uid().unwrap_or_default();
     let one = async |scaler: &Scaler, wish: Wish| {
         let remembered = records.get(&uid, scaler);
-        let outcome = carry_out(client, &namespace, scaler, &name, wish, remembered.as_ref(), now).await?;
+        let done = carry_out(client, &namespace, scaler, &name, wish, remembered.as_ref(), now).await;
+        let outcome = done.map_err(|source| ChildError {
+            kind: scaler.kind.as_str(),
+            name: scaler.name.clone(),
+            category: categorize(&source),
+            source,
+        })?;
+        if outcome.change == Change::Written {
+            metrics.child_applied(scaler.kind.as_str(), outcome.change);
+        }
         records.keep(&uid, scaler, outcome.overlay.as_ref().and_then(|overlay| overlay.record.clone()));
         Ok(outcome.overlay)
     };

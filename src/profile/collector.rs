@@ -234,30 +234,7 @@ impl Collector for WorkloadCollector {
             "1 while the profile allows rollouts, 0 while they are frozen; absent while that is not known",
             sizes.iter().filter_map(|size| Some((labels(size), i64::from(size.rollout_allowed?)))),
         )?;
-        let enforced = || sizes.iter().filter_map(|size| Some((size, size.enforcement.as_ref()?)));
-        gauges(
-            &mut encoder,
-            "enforcement_floor_replicas",
-            "Replicas below which the autoscaler does not go now",
-            enforced().filter_map(|(size, enforced)| Some((labels(size), enforced.floor?))),
-        )?;
-        gauges(
-            &mut encoder,
-            "demand_replicas",
-            "Pods that the measured demand needs, whatever the bounds are",
-            enforced().filter_map(|(size, enforced)| Some((labels(size), enforced.demand?))),
-        )?;
-        let help = "1 for each kind of action of enforcement that is open";
-        let mut family = encoder.encode_descriptor("enforcement_action_open", help, None, MetricType::Gauge)?;
-        for (size, enforced) in enforced() {
-            for kind in Kind::ALL {
-                let [namespace, profile] = labels(size);
-                let open = enforced.open.iter().any(|open| open == kind.as_str());
-                let labels = [namespace, profile, ("kind", kind.as_str().to_owned())];
-                ConstGauge::new(i64::from(open)).encode(family.encode_family(&labels)?)?;
-            }
-        }
-        drop(family);
+        enforcement(&mut encoder, &sizes)?;
         overridden(&mut encoder, &sizes)?;
         let utilization = scalers().flat_map(|(size, scaler)| {
             scaler.utilization.iter().map(move |(resource, ratio)| {
@@ -286,6 +263,35 @@ fn overridden(encoder: &mut DescriptorEncoder<'_>, sizes: &[Size]) -> Result<(),
     for size in sizes {
         let labels = [("namespace", size.namespace.clone()), ("profile", size.profile.clone())];
         ConstCounter::new(size.overrides).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+/// What enforcement does.
+fn enforcement(encoder: &mut DescriptorEncoder<'_>, sizes: &[Size]) -> Result<(), fmt::Error> {
+    let labels = |size: &Size| [("namespace", size.namespace.clone()), ("profile", size.profile.clone())];
+    let enforced = || sizes.iter().filter_map(|size| Some((size, size.enforcement.as_ref()?)));
+    gauges(
+        encoder,
+        "enforcement_floor_replicas",
+        "Replicas below which the autoscaler does not go now",
+        enforced().filter_map(|(size, enforced)| Some((labels(size), enforced.floor?))),
+    )?;
+    gauges(
+        encoder,
+        "demand_replicas",
+        "Pods that the measured demand needs, whatever the bounds are",
+        enforced().filter_map(|(size, enforced)| Some((labels(size), enforced.demand?))),
+    )?;
+    let help = "1 for each kind of action of enforcement that is open";
+    let mut family = encoder.encode_descriptor("enforcement_action_open", help, None, MetricType::Gauge)?;
+    for (size, enforced) in enforced() {
+        for kind in Kind::ALL {
+            let [namespace, profile] = labels(size);
+            let open = enforced.open.iter().any(|open| open == kind.as_str());
+            let labels = [namespace, profile, ("kind", kind.as_str().to_owned())];
+            ConstGauge::new(i64::from(open)).encode(family.encode_family(&labels)?)?;
+        }
     }
     Ok(())
 }

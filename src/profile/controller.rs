@@ -53,6 +53,9 @@ const DEBOUNCE: Duration = Duration::from_millis(200);
 /// Time between two clearances of what is remembered of profiles that are gone.
 const TIDY: Duration = Duration::from_mins(10);
 
+/// Time between two looks for what deleted profiles have written to others' autoscalers.
+const GIVE_BACK: Duration = Duration::from_secs(30);
+
 /// What the controllers of all namespaces share.
 #[derive(Clone)]
 pub struct Shared {
@@ -156,6 +159,7 @@ impl Controller {
             overrides,
         });
         let tidying = tidy(Arc::clone(&context), stop.clone());
+        let giving_back = give_back(Arc::clone(&context), self.namespace.clone(), stop.clone());
         let running = main
             .with_config(Config::default().concurrency(self.shared.concurrency).debounce(DEBOUNCE))
             .reconcile_on(triggers(autoscaler_events, triggers::autoscaler_fingerprint, move |autoscaler| {
@@ -193,7 +197,7 @@ impl Controller {
                 log(result);
                 std::future::ready(())
             });
-        tokio::join!(running, tidying, enforcing);
+        tokio::join!(running, tidying, enforcing, giving_back);
     }
 
     fn api<K>(&self) -> Api<K>
@@ -306,6 +310,25 @@ fn received(receiver: mpsc::UnboundedReceiver<ObjectRef<Guarded>>) -> impl Strea
 async fn tidy(context: Arc<Context>, stop: CancellationToken) {
     while tokio::time::timeout(TIDY, stop.cancelled()).await.is_err() {
         context.tidy();
+    }
+}
+
+/// A profile that is deleted while it acts leaves no other trace than what it has written to others' autoscalers.
+async fn give_back(context: Arc<Context>, namespace: Option<String>, stop: CancellationToken) {
+    let Context { client, stores, scaler_apis, .. } = &*context;
+    let work = async {
+        loop {
+            tokio::time::sleep(GIVE_BACK).await;
+            // Before the first list every profile would be gone.
+            if tokio::try_join!(stores.profiles.wait_until_ready(), stores.autoscalers.wait_until_ready()).is_ok() {
+                let apis = *scaler_apis.borrow();
+                super::adoption::give_back_orphans(client, stores, namespace.as_deref(), apis).await;
+            }
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = work => {}
     }
 }
 

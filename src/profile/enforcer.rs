@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Guarded,
     observe::{Kind, Stores, TargetKinds, same_target},
+    overlay::own_minimum,
     validate::{EnforcementPlan, enforcement},
     workloads::{Seen, Workloads, seen},
 };
@@ -260,7 +261,10 @@ fn adopt_bounds(
     let status = profile.status.as_ref();
     let written = status.is_some_and(|status| status.enforcement.as_ref().is_some_and(|e| e.floor.is_some()));
     let known = before.filter(|before| before.decision.floor.is_some()).map(|before| before.bounds.0);
-    let known = known.or_else(|| status.filter(|_| written)?.scaling.as_ref().map(|scaling| scaling.declared_min));
+    // The note on the object is the best witness; KEDA's own autoscaler has none.
+    let noted = own_minimum(autoscaler);
+    let known =
+        noted.or(known).or_else(|| status.filter(|_| written)?.scaling.as_ref().map(|scaling| scaling.declared_min));
     plan.settings.max = autoscaler.spec.max_replicas;
     plan.settings.min = known.or(autoscaler.spec.min_replicas).unwrap_or(1).min(plan.settings.max);
 }

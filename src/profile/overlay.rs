@@ -16,12 +16,14 @@ mod owners;
 mod plan;
 mod record;
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "what json! makes is handed over")]
 mod tests;
 
 pub use candidates::{Foreign, foreign};
 pub use carry::{Outcome, carry_out};
 pub use find::{Candidates, Refusal, find, left_behind};
 pub use lever::{Lever, ScalerKind};
+pub use plan::own_minimum;
 pub use plan::{Overlay, State, Step, Wish, plan};
 pub use record::{Contention, Entry, Record};
 

@@ -124,13 +124,20 @@ async fn pipeline(profile: &PerformanceProfile, context: &Context) -> Result<Act
         profile: &checked.name,
         owner_uid: profile.metadata.uid.as_deref().unwrap_or_default(),
     };
-    let applied = writer.apply(desired, &observed.live, &rules_name(&checked.name)).await;
+    let mut applied = writer.apply(desired, &observed.live, &rules_name(&checked.name)).await;
+    let client = &context.client;
     let overlay = match blocked(profile, &observed) {
-        None => adoption::write(&context.client, &context.records, profile, &observed.adoptable, &acting, now).await,
+        None => {
+            adoption::write(client, &context.metrics, &context.records, profile, &observed.adoptable, &acting, now)
+                .await
+        }
         // What was written stays as it is while the profile is paused.
         Some(_) => Ok(None),
     };
-    let overlay = overlay.map_err(|source| Error::Read { what: "the adopted autoscaler".to_owned(), source })?;
+    let overlay = overlay.unwrap_or_else(|error| {
+        applied.adopted_failed(error, &context.metrics);
+        None
+    });
     let alerting = alerting(profile);
     let evaluation = evaluate(&checked, &alerting, &context.settings.slo, &snapshot, profile.status.as_ref());
     let facts = Facts {

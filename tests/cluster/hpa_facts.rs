@@ -204,7 +204,7 @@ async fn a_ceiling_below_the_current_size_cuts_at_once_whatever_holds() {
 async fn a_raised_floor_uses_up_what_the_autoscaler_may_add() {
     let cluster = Cluster::new().await;
     let metrics = ExternalMetrics::shared().await;
-    let period = Duration::from_secs(60);
+    let period = Duration::from_mins(1);
     let rate = json!({"scaleUp": {"policies": [{"type": "Pods", "value": 4, "periodSeconds": period.as_secs()}]}});
     for (name, replicas) in [("raised", 3), ("twin", 8)] {
         metrics.say(&cluster, &format!("{name}-load"), replicas * PER_POD);
@@ -223,5 +223,5 @@ async fn a_raised_floor_uses_up_what_the_autoscaler_may_add() {
     stays(&cluster, "raised", 8, A_LOOK).await;
     let took = becomes(&cluster, "raised", 12, period + PATIENCE).await;
     println!("after a floor raised by 5 the metric got its 4 pods {:?} later (waited {took:?})", raised.elapsed());
-    assert!(raised.elapsed() >= period - Duration::from_secs(1), "{:?}", raised.elapsed());
+    assert!(raised.elapsed() + Duration::from_secs(1) >= period, "{:?}", raised.elapsed());
 }

@@ -1,6 +1,7 @@
 """Follows both copies for some seconds after a load step, as their clients see them.
 
-`measure.py NAMESPACE SECONDS`: a request is bad when it failed, was dropped, or took longer than 500 ms. One line of figures for each
+`measure.py NAMESPACE SECONDS`: a request is bad when it failed, was dropped, or took longer than
+500 ms. One line of figures for each
 copy: the last second at which more than 1 % of the requests of the last ten seconds were bad, when the floor was up, when more pods
 were ready, bad requests.
 """
@@ -25,17 +26,22 @@ pods = {copy: kubectl("get", "pods", "-l", f"load={copy}", "-o", "jsonpath={.ite
 
 
 def counts(copy):
-    """Good requests and all."""
+    """Requests that failed or were dropped, requests that took longer than 500 ms, and all."""
     path = f"/api/v1/namespaces/{namespace}/pods/{pods[copy]}:8081/proxy/metrics"
     text = kubectl("get", "--raw", path)
-    good = sum(
-        float(value)
-        for labels, value in re.findall(r"^load_request_duration_seconds_bucket\{([^}]*)\} (\S+)", text, re.M)
-        if 'le="0.5"' in labels and 'code="2' in labels
-    )
-    finished = sum(float(v) for v in re.findall(r"^load_request_duration_seconds_count\{[^}]*\} (\S+)", text, re.M))
-    dropped = sum(float(v) for v in re.findall(r"^load_dropped_total(?:\{[^}]*\})? (\S+)", text, re.M))
-    return good, finished + dropped
+    one = lambda pattern: sum(map(float, re.findall(pattern, text, re.M)))
+    total = one(r"^load_request_duration_seconds_count (\S+)")
+    slow = total - one(r'^load_request_duration_seconds_bucket\{le="0.5"\} (\S+)')
+    dropped = one(r"^load_dropped_total (\S+)")
+    requests = one(r"^load_requests_total\{[^}]*\} (\S+)")
+    failed = requests - one(r'^load_requests_total\{[^}]*code="200"\} (\S+)') + dropped
+    return failed, slow, total + dropped
+
+
+def bad_of(before, after):
+    """At least so many were bad, of all: one that failed may have been slow as well."""
+    failed, slow, total = (late - early for late, early in zip(after, before))
+    return max(failed, slow), total
 
 
 start = time.time()
@@ -49,8 +55,8 @@ while time.time() - start < seconds:
         all_, facts = history[copy], seen[copy]
         all_.append((now, *counts(copy)))
         before = next(one for one in all_ if one[0] >= now - WINDOW)
-        good, total = all_[-1][1] - before[1], all_[-1][2] - before[2]
-        if total > 0 and 1 - good / total > ALLOWED:
+        bad, total = bad_of(before[1:], all_[-1][1:])
+        if total > 0 and bad / total > ALLOWED:
             facts["last_burn_s"] = round(now)
         if facts["floor_s"] is None and autoscalers[copy]["spec"]["minReplicas"] > 3:
             facts["floor_s"] = round(now)
@@ -59,7 +65,6 @@ while time.time() - start < seconds:
     time.sleep(1)
 for copy in COPIES:
     first, last = history[copy][0], history[copy][-1]
-    total = last[2] - first[2]
-    bad = total - (last[1] - first[1])
+    bad, total = bad_of(first[1:], last[1:])
     replicas = workloads[copy]["spec"]["replicas"]
     print(json.dumps({"copy": copy, **seen[copy], "replicas": replicas, "bad": round(bad), "of": round(total), "bad_share": round(bad / max(total, 1), 4)}), flush=True)

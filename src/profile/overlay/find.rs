@@ -9,7 +9,7 @@ use kube::{
 };
 use serde_json::Value;
 
-use super::{Record, Scaler, ScalerKind};
+use super::{Record, Scaler, ScalerKind, lever::at};
 use crate::{
     api::{GROUP, annotations, reasons, v1alpha1::TargetRef},
     kube::is_owned_by,
@@ -36,10 +36,10 @@ pub struct Candidates<'a> {
 /// Where Flagger has a `Canary` for the target, the traffic is at the workload `<name>-primary`, and what scales that one counts.
 pub fn find(target: &TargetRef, owner_uid: &str, candidates: Candidates<'_>) -> Result<Scaler, Refusal> {
     let refuse = |reason, message: String| Err(Why::new(reason, message));
-    let by_flagger = candidates.canaries.iter().any(|canary| refers(&canary.data["spec"]["targetRef"], target));
+    let by_flagger = candidates.canaries.iter().any(|canary| refers(at(&canary.data, &["spec", "targetRef"]), target));
     let scaled = if by_flagger { primary(target) } else { target.clone() };
     let mut objects: Vec<&DynamicObject> = candidates.scaled_objects.iter().collect();
-    objects.retain(|object| refers(&object.data["spec"]["scaleTargetRef"], &scaled));
+    objects.retain(|object| refers(at(&object.data, &["spec", "scaleTargetRef"]), &scaled));
     let mut autoscalers: Vec<_> = candidates.autoscalers.iter().collect();
     autoscalers.retain(|object| same_target(object, &scaled) && !is_owned_by(&object.metadata, owner_uid));
     let by_keda = |object: &ObjectMeta| controller(object).filter(|owner| is_keda(owner)).cloned();
@@ -47,9 +47,9 @@ pub fn find(target: &TargetRef, owner_uid: &str, candidates: Candidates<'_>) -> 
         autoscalers.into_iter().partition(|object| by_keda(&object.metadata).is_some());
 
     let unknown = theirs.iter().filter_map(|object| by_keda(&object.metadata));
-    let unknown =
+    let mut unknown =
         unknown.filter(|owner| !objects.iter().any(|object| object.metadata.uid.as_ref() == Some(&owner.uid)));
-    if let Some(owner) = unknown.last() {
+    if let Some(owner) = unknown.next() {
         return refuse(
             reasons::NOTHING_TO_ADOPT,
             format!(
@@ -60,7 +60,7 @@ pub fn find(target: &TargetRef, owner_uid: &str, candidates: Candidates<'_>) -> 
             ),
         );
     }
-    if let Some(other) = plain.iter().find(|object| controller(&object.metadata).is_some_and(|o| is_profile(o))) {
+    if let Some(other) = plain.iter().find(|object| controller(&object.metadata).is_some_and(is_profile)) {
         return refuse(
             reasons::SECOND_AUTOSCALER,
             format!("the autoscaler {} of {} belongs to another PerformanceProfile", other.name_any(), named(&scaled)),
@@ -98,9 +98,9 @@ pub fn find(target: &TargetRef, owner_uid: &str, candidates: Candidates<'_>) -> 
 /// What the profile has written to and does not adopt (any more): to be given back.
 pub fn left_behind(profile: &str, adopted: Option<&Scaler>, candidates: Candidates<'_>) -> Vec<Scaler> {
     let noted = |meta: &ObjectMeta| {
-        let text = meta.annotations.as_ref().and_then(|all| all.get(annotations::ORIGINAL));
-        let record = text.and_then(|text| serde_json::from_str::<Record>(text).ok());
-        record.is_some_and(|record| record.profile == profile && Some(&record.uid) == meta.uid.as_ref())
+        let note = meta.annotations.as_ref().and_then(|all| all.get(annotations::ORIGINAL));
+        let by = note.zip(meta.uid.as_ref()).and_then(|(note, uid)| Record::profile_of(note, uid));
+        by.is_some_and(|by| by == profile)
     };
     let autoscalers = candidates.autoscalers.iter().filter(|object| noted(&object.metadata));
     let autoscalers = autoscalers.map(|o| Scaler { kind: ScalerKind::HorizontalPodAutoscaler, name: o.name_any() });
@@ -114,9 +114,10 @@ fn primary(target: &TargetRef) -> TargetRef {
 }
 
 /// Whether a reference names the target. Both KEDA and Flagger take a reference without a kind for a Deployment; the version is left out.
-fn refers(reference: &Value, target: &TargetRef) -> bool {
+fn refers(reference: Option<&Value>, target: &TargetRef) -> bool {
     let text = |key: &str, default: &str| {
-        reference[key].as_str().filter(|text| !text.is_empty()).unwrap_or(default).to_owned()
+        let found = reference.and_then(|reference| reference.get(key)).and_then(Value::as_str);
+        found.filter(|text| !text.is_empty()).unwrap_or(default).to_owned()
     };
     text("name", "") == target.name
         && text("kind", "Deployment") == target.kind

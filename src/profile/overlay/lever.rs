@@ -3,6 +3,8 @@
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 
+use crate::api::annotations;
+
 /// A kind of autoscaler that can be adopted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScalerKind {
@@ -45,7 +47,15 @@ impl ScalerKind {
             (Self::HorizontalPodAutoscaler, Lever::Floor) => &["spec", "minReplicas"],
             (Self::HorizontalPodAutoscaler, Lever::Hold) => &["spec", "behavior", "scaleDown", "selectPolicy"],
             (Self::ScaledObject, Lever::Floor) => &["spec", "minReplicaCount"],
-            (Self::ScaledObject, Lever::Hold) => &["metadata", "annotations", "autoscaling.keda.sh/paused-scale-in"],
+            (Self::ScaledObject, Lever::Hold) => &["metadata", "annotations", annotations::KEDA_HOLD],
+        }
+    }
+
+    /// The field's name, for people.
+    pub fn field(self, lever: Lever) -> String {
+        match (self, lever) {
+            (Self::ScaledObject, Lever::Hold) => format!("the annotation {}", annotations::KEDA_HOLD),
+            _ => self.path(lever).join("."),
         }
     }
 
@@ -59,27 +69,26 @@ impl ScalerKind {
 
     /// The most replicas that the object allows. KEDA's default is 100.
     pub(super) fn maximum(self, live: &Value) -> i64 {
+        let number = |field| at(live, &["spec", field]).and_then(Value::as_i64);
         match self {
-            Self::HorizontalPodAutoscaler => live["spec"]["maxReplicas"].as_i64().unwrap_or(i64::MAX),
-            Self::ScaledObject => live["spec"]["maxReplicaCount"].as_i64().unwrap_or(100),
+            Self::HorizontalPodAutoscaler => number("maxReplicas").unwrap_or(i64::MAX),
+            Self::ScaledObject => number("maxReplicaCount").unwrap_or(100),
         }
     }
 
-    /// The floor where the field is absent: the API's default for the one, KEDA's for the other.
-    const fn least(self) -> i64 {
-        match self {
+    /// The minimum that a field stands for. Where it is absent it is the API's default for the one, KEDA's for the other.
+    pub(super) fn floor(self, there: Option<&Value>) -> i64 {
+        let default = match self {
             Self::HorizontalPodAutoscaler => 1,
             Self::ScaledObject => 0,
-        }
+        };
+        there.and_then(Value::as_i64).unwrap_or(default)
     }
 
     /// Whether what is there does all that is wanted.
     pub(super) fn suffices(self, lever: Lever, there: Option<&Value>, wanted: &Value) -> bool {
         match lever {
-            Lever::Floor => {
-                let floor = there.and_then(Value::as_i64).unwrap_or(self.least());
-                wanted.as_i64().is_some_and(|wanted| floor >= wanted)
-            }
+            Lever::Floor => wanted.as_i64().is_some_and(|wanted| self.floor(there) >= wanted),
             Lever::Hold => there == Some(wanted),
         }
     }
@@ -96,9 +105,9 @@ pub(super) fn depth(object: &Value, path: &[&str]) -> usize {
 }
 
 /// Puts a value at a path of a merge patch; null removes what is there.
-pub(super) fn put(patch: &mut Value, path: &[&str], value: Value) {
+pub(super) fn put(into: &mut Value, path: &[&str], value: Value) {
     let nested = path.iter().rev().fold(value, |value, segment| json!({ (*segment): value }));
-    merge(patch, nested);
+    merge(into, nested);
 }
 
 fn merge(into: &mut Value, from: Value) {

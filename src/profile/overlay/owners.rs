@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::lever::at;
 use crate::api::FIELD_MANAGER;
 
 /// What tells the entries of two managers apart; the rest of an entry is when and what.
@@ -26,9 +27,9 @@ pub(super) fn others_below(live: &Value, path: &[&str]) -> bool {
 /// Who wrote a field last, by the name that the API server knows; of one that is not there any more, who wrote anything last.
 pub(super) fn writer(live: &Value, path: &[&str]) -> String {
     let others = || entries(live).iter().filter(|entry| !ours(entry) && entry.get("subresource").is_none());
-    let time = |entry: &&Value| entry["time"].as_str().unwrap_or_default().to_owned();
+    let time = |entry: &&Value| entry.get("time").and_then(Value::as_str).unwrap_or_default().to_owned();
     let found = others().filter(|entry| has(entry, path)).max_by_key(time).or_else(|| others().max_by_key(time));
-    found.and_then(|entry| entry["manager"].as_str()).unwrap_or("somebody without a name").to_owned()
+    found.and_then(|entry| entry.get("manager")).and_then(Value::as_str).unwrap_or("somebody without a name").to_owned()
 }
 
 /// The list with nothing of ours in it, and with fields given back to those who had them.
@@ -55,26 +56,24 @@ pub(super) fn handed_back(live: &Value, back: &[(&[&str], &[Value])]) -> Vec<Val
 fn give(list: &mut Vec<Value>, back: &[(&[&str], &[Value])]) {
     for (path, owners) in back {
         for owner in *owners {
-            match list.iter_mut().find(|entry| same(entry, owner)) {
-                Some(entry) => insert(&mut entry["fieldsV1"], path),
+            if let Some(entry) = list.iter_mut().find(|entry| same(entry, owner)) {
+                insert(entry, "fieldsV1", path);
+            } else {
                 // It had nothing else, and was dropped when it lost this.
-                None => {
-                    let mut entry = owner.clone();
-                    entry["fieldsV1"] = json!({});
-                    insert(&mut entry["fieldsV1"], path);
-                    list.push(entry);
-                }
+                let mut entry = owner.clone();
+                insert(&mut entry, "fieldsV1", path);
+                list.push(entry);
             }
         }
     }
 }
 
 fn entries(live: &Value) -> &[Value] {
-    live["metadata"]["managedFields"].as_array().map_or(&[], Vec::as_slice)
+    at(live, &["metadata", "managedFields"]).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 fn ours(entry: &Value) -> bool {
-    entry["manager"] == FIELD_MANAGER && entry.get("subresource").is_none()
+    entry.get("manager").is_some_and(|manager| manager == FIELD_MANAGER) && entry.get("subresource").is_none()
 }
 
 fn same(one: &Value, other: &Value) -> bool {
@@ -90,18 +89,16 @@ fn header(entry: &Value) -> Value {
 }
 
 fn has(entry: &Value, path: &[&str]) -> bool {
-    path.iter().try_fold(&entry["fieldsV1"], |fields, segment| fields.get(format!("f:{segment}"))).is_some()
+    let fields = entry.get("fieldsV1");
+    path.iter().try_fold(fields, |fields, segment| Some(fields?.get(format!("f:{segment}")))).flatten().is_some()
 }
 
-fn insert(fields: &mut Value, path: &[&str]) {
-    let Some((first, rest)) = path.split_first() else { return };
-    if !fields.is_object() {
-        *fields = json!({});
-    }
-    insert(&mut fields[format!("f:{first}")], rest);
-    let key = format!("f:{first}");
-    if fields[&key].is_null() {
-        fields[&key] = json!({});
+/// Adds a field below a key of a map.
+fn insert(into: &mut Value, key: &str, path: &[&str]) {
+    let Some(map) = into.as_object_mut() else { return };
+    let below = map.entry(key).or_insert_with(|| json!({}));
+    if let Some((first, rest)) = path.split_first() {
+        insert(below, &format!("f:{first}"), rest);
     }
 }
 
@@ -123,7 +120,7 @@ fn remove(fields: &mut Value, path: &[&str]) {
 mod tests {
     use super::*;
 
-    fn live(entries: Value) -> Value {
+    fn live(entries: &Value) -> Value {
         json!({"metadata": {"managedFields": entries}})
     }
 
@@ -135,7 +132,7 @@ mod tests {
         there["fieldsV1"] = json!({"f:spec": {"f:maxReplicas": {}}});
         let status = json!({"manager": "plimsoll", "operation": "Update", "subresource": "status", "fieldsV1": {}});
         let ours = json!({"manager": "plimsoll", "operation": "Update", "fieldsV1": {"f:spec": {"f:minReplicas": {}}}});
-        let object = live(json!([there, ours, status]));
+        let object = live(&json!([there, ours, status]));
         let path: &[&str] = &["spec", "minReplicas"];
         assert!(is_ours(&object, path));
         assert_eq!(others(&object, path), Vec::<Value>::new());
@@ -145,7 +142,7 @@ mod tests {
         assert_eq!(back[1], status);
         assert_eq!(back[2]["manager"], "edit");
         assert_eq!(back[2]["fieldsV1"], json!({"f:spec": {"f:minReplicas": {}}}));
-        let object = live(json!(back));
+        let object = live(&json!(back));
         assert!(!is_ours(&object, path));
         assert_eq!(others(&object, path), owners);
         assert_eq!(writer(&object, path), "edit");
@@ -155,7 +152,7 @@ mod tests {
     fn one_field_goes_back_and_the_other_stays() {
         let ours = json!({"manager": "plimsoll", "operation": "Update", "fieldsV1": {"f:spec": {
             "f:minReplicas": {}, "f:behavior": {"f:scaleDown": {"f:selectPolicy": {}}}}}});
-        let object = live(json!([ours]));
+        let object = live(&json!([ours]));
         let hold: &[&str] = &["spec", "behavior", "scaleDown", "selectPolicy"];
         let left = handed_back(&object, &[(hold, &[])]);
         assert_eq!(left[0]["fieldsV1"], json!({"f:spec": {"f:minReplicas": {}}}));

@@ -1,6 +1,9 @@
 //! What to do next about an adopted object: pure.
 
-use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use k8s_openapi::{
+    api::autoscaling::v2::HorizontalPodAutoscaler,
+    jiff::{SignedDuration, Timestamp},
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -50,6 +53,10 @@ pub struct Overlay {
     pub floor: State,
     /// Scale-down that is off.
     pub hold: State,
+    /// The object's own minimum of replicas, without ours.
+    pub least: i32,
+    /// The most replicas that the object allows.
+    pub most: i32,
     /// What is remembered. Keep it, and hand it to the next [`plan`]: somebody may remove the annotation.
     pub record: Option<Record>,
 }
@@ -89,9 +96,9 @@ pub fn plan(
     for (lever, decided) in &moves {
         match &decided.change {
             Change::None => record.set(*lever, decided.entry.clone()),
-            Change::Value(path, value) => {
+            Change::Value(field, value) => {
                 values = true;
-                put(&mut patch, path, value.clone());
+                put(&mut patch, field, value.clone());
                 record.set(*lever, decided.entry.clone());
             }
             Change::Owners(owners) => back.push((kind.path(*lever), owners)),
@@ -107,19 +114,44 @@ pub fn plan(
         let list = if record.is_empty() { owners::without_ours(live, &back) } else { owners::handed_back(live, &back) };
         put(&mut patch, &["metadata", "managedFields"], Value::Array(list));
     }
-    let annotation = record.annotation();
-    let there = live["metadata"]["annotations"].get(annotations::ORIGINAL);
-    let noted = there.cloned().unwrap_or(Value::Null);
     // What is on the object about another one is none of ours.
-    if noted != annotation && (stored.is_some() || !annotation.is_null()) {
-        put(&mut patch, &["metadata", "annotations", annotations::ORIGINAL], annotation);
+    let concerned = stored.is_some() || !record.is_empty();
+    for (key, note) in [(annotations::ORIGINAL, record.annotation()), (annotations::FLOOR, record.floor_annotation())] {
+        let path = ["metadata", "annotations", key];
+        if concerned && at(live, &path).unwrap_or(&Value::Null) != &note {
+            put(&mut patch, &path, note);
+        }
     }
     let something = patch.as_object().is_some_and(|patch| !patch.is_empty());
-    put(&mut patch, &["metadata", "resourceVersion"], live["metadata"]["resourceVersion"].clone());
-    put(&mut patch, &["metadata", "uid"], live["metadata"]["uid"].clone());
+    for key in ["resourceVersion", "uid"] {
+        put(&mut patch, &["metadata", key], at(live, &["metadata", key]).cloned().unwrap_or(Value::Null));
+    }
     let [(_, floor), (_, hold)] = moves;
-    let record = (!record.is_empty()).then_some(record);
-    Step { patch: something.then_some(patch), overlay: Overlay { floor: floor.state, hold: hold.state, record } }
+    let least = kind.floor(own_floor(kind, live, record.floor.as_ref()));
+    let overlay = Overlay {
+        floor: floor.state,
+        hold: hold.state,
+        least: i32::try_from(least).unwrap_or(i32::MAX),
+        most: i32::try_from(kind.maximum(live)).unwrap_or(i32::MAX),
+        record: (!record.is_empty()).then_some(record),
+    };
+    Step { patch: something.then_some(patch), overlay }
+}
+
+/// The minimum that an autoscaler had before it was written, as the note on it says; nothing where there is none.
+pub fn own_minimum(autoscaler: &HorizontalPodAutoscaler) -> Option<i32> {
+    let live = serde_json::to_value(autoscaler).ok()?;
+    let record = Record::on(&live)?;
+    let kind = ScalerKind::HorizontalPodAutoscaler;
+    i32::try_from(kind.floor(own_floor(kind, &live, record.floor.as_ref()))).ok()
+}
+
+/// The minimum that is the object's own: what it was, while ours is there.
+fn own_floor<'a>(kind: ScalerKind, live: &'a Value, entry: Option<&'a Entry>) -> Option<&'a Value> {
+    match entry.filter(|entry| entry.contended.is_none()) {
+        Some(entry) => entry.was.as_ref(),
+        None => at(live, kind.path(Lever::Floor)),
+    }
 }
 
 /// One field of an object.

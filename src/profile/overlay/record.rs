@@ -4,7 +4,7 @@ use k8s_openapi::jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Lever;
+use super::{Lever, lever::at};
 use crate::api::annotations;
 
 /// What the fields were before enforcement wrote them.
@@ -64,8 +64,13 @@ impl Record {
 
     /// What the object says, if it is about this object.
     pub fn on(live: &Value) -> Option<Self> {
-        let text = live["metadata"]["annotations"][annotations::ORIGINAL].as_str()?;
+        let text = at(live, &["metadata", "annotations", annotations::ORIGINAL])?.as_str()?;
         serde_json::from_str(text).ok().filter(|record: &Self| record.is_about(live))
+    }
+
+    /// The name of the profile in an annotation's text, where that is about the object with this uid.
+    pub fn profile_of(note: &str, uid: &str) -> Option<String> {
+        serde_json::from_str::<Self>(note).ok().filter(|record| record.uid == uid).map(|record| record.profile)
     }
 
     /// Whether it is about this very object, not one of the same name.
@@ -92,6 +97,12 @@ impl Record {
         self.floor.is_none() && self.hold.is_none()
     }
 
+    /// The floor that others are kept from lowering, or null where there is none.
+    pub(super) fn floor_annotation(&self) -> Value {
+        let floor = self.floor.as_ref().filter(|entry| entry.contended.is_none() && !entry.returning);
+        floor.map_or(Value::Null, |entry| Value::String(entry.set.to_string()))
+    }
+
     /// The annotation's value, or null where nothing is to be remembered.
     pub(super) fn annotation(&self) -> Value {
         if self.is_empty() {
@@ -102,5 +113,5 @@ impl Record {
 }
 
 fn uid(live: &Value) -> &str {
-    live["metadata"]["uid"].as_str().unwrap_or_default()
+    at(live, &["metadata", "uid"]).and_then(Value::as_str).unwrap_or_default()
 }

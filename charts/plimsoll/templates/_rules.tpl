@@ -1,4 +1,4 @@
-{{/* What the operator may do, and nothing else: no Secrets, no pods, no wildcard. */}}
+{{/* What the operator may do, and nothing else: no Secrets, no pods but to count them, no wildcard. */}}
 {{- define "plimsoll.rules" -}}
 - apiGroups: [plimsoll.dev]
   resources: [performanceprofiles]
@@ -50,6 +50,16 @@
   - {{ . }}/scale
   {{- end }}
   verbs: [get]
+{{- end }}
+# Enforcement: pods that find no node, or are on one that is cordoned.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list]
+{{- if not .Values.namespaces }}
+# Which nodes are cordoned. A Role cannot give this: there is no surge for drains then.
+- apiGroups: [""]
+  resources: [nodes]
+  verbs: [list]
 {{- end }}
 - apiGroups: [events.k8s.io]
   resources: [events]

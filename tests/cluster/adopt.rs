@@ -22,7 +22,9 @@ use plimsoll::{
 };
 use serde_json::{Value, json};
 
-use crate::harness::{Cluster, ExternalMetrics, Operator, PATIENCE, UNWATCHED, deployment, eventually, profile_with};
+use crate::harness::{
+    Cluster, ExternalMetrics, Operator, PATIENCE, UNWATCHED, deployment, eventually, profile_with, remove,
+};
 
 const HPA: &str = "HorizontalPodAutoscaler";
 const NOTHING: Wish = Wish { floor: None, hold: false };
@@ -433,11 +435,29 @@ async fn the_operator_writes_to_a_scaled_object_and_stops_when_it_is_told_to() {
     assert_eq!(cluster.expect(HPA, "keda-hpa-web").await["spec"]["minReplicas"], 2, "KEDA's own to write");
 }
 
+/// Policies of the whole cluster that go when the test ends, well or not.
+struct Policies(Vec<(&'static str, String)>);
+
+impl Drop for Policies {
+    fn drop(&mut self) {
+        let all = std::mem::take(&mut self.0);
+        let deletion = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async {
+                for (kind, name) in all.iter().rev() {
+                    remove(kind, name).await;
+                }
+            });
+        });
+        let _ = deletion.join();
+    }
+}
+
 /// The policies as deploy/ has them, for the namespace of the test alone.
-async fn floor_policies(cluster: &Cluster) -> Vec<(&'static str, String)> {
+async fn floor_policies(cluster: &Cluster) -> Policies {
     let text = include_str!("../../deploy/floor-policy.yaml");
     let documents: Vec<Value> = serde_saphyr::from_multiple(text).unwrap();
-    let mut made = Vec::new();
+    let mut made = Policies(Vec::new());
     for mut document in documents {
         let name = format!("{}-{}", document["metadata"]["name"].as_str().unwrap(), cluster.namespace);
         document["metadata"]["name"] = json!(name);
@@ -450,7 +470,7 @@ async fn floor_policies(cluster: &Cluster) -> Vec<(&'static str, String)> {
             "MutatingAdmissionPolicy"
         };
         cluster.apply_yaml(&document.to_string()).await;
-        made.push((kind, name));
+        made.0.push((kind, name));
     }
     made
 }
@@ -459,7 +479,7 @@ async fn floor_policies(cluster: &Cluster) -> Vec<(&'static str, String)> {
 #[ignore = "needs a cluster: make test-cluster"]
 async fn with_the_policy_no_apply_lowers_a_floor() {
     let cluster = Cluster::new().await;
-    let policies = floor_policies(&cluster).await;
+    let _policies = floor_policies(&cluster).await;
     a_rollout(&cluster).await;
     let object = autoscaler("web", json!({"minReplicas": 2, "scaleTargetRef": rollout_ref()}));
     let scaled = json!({"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "metadata": {"name": "web"},
@@ -507,9 +527,6 @@ async fn with_the_policy_no_apply_lowers_a_floor() {
         assert_eq!(after["spec"], before["spec"]);
         assert_eq!(after["metadata"].get("annotations"), before["metadata"].get("annotations"));
         assert_eq!(apply_as(&cluster, "git", true, object).await.unwrap()["spec"][field], 2);
-    }
-    for (kind, name) in policies.into_iter().rev() {
-        cluster.delete(kind, &name).await;
     }
 }
 

@@ -138,6 +138,12 @@ e2e: lab image ## The demo with assertions: real pods, real HPA, real Prometheus
 bench: lab image ## Figures: memory, binary size, time to children, writes in steady state
 	KUBECONFIG='$(LAB_KUBECONFIG)' tests/bench.sh
 
+.PHONY: arena
+arena: ## Ways of scaling against each other, simulated: every load and fault, ten seeds; writes target/arena.html
+	cargo build --release --locked --bin plimsoll
+	'$(TARGET)/release/plimsoll' arena --validate
+	'$(TARGET)/release/plimsoll' arena --format html > '$(TARGET)/arena.html'
+
 .PHONY: bench-slo
 bench-slo: lab-build ## Figures of the objectives: false alarms, incidents found, samples read
 	LAB_BIN='$(LAB_BIN)' cargo bench --locked --profile dev --bench slo

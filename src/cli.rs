@@ -7,7 +7,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use crate::{
     api::{Duration, Target, v1alpha1::TargetRef},
-    export, import, inhibit,
+    arena, export, import, inhibit,
     profile::Settings,
     slo,
     telemetry::LogFormat,
@@ -44,6 +44,11 @@ pub enum Command {
     /// It reads the services' own series, so a profile need not be installed. Alerts on the workload and on absent metrics are
     /// not part of it.
     Backtest(BacktestArgs),
+    /// Try ways of scaling against each other: a service under load and faults, simulated request by request
+    ///
+    /// Without --shapes and --faults every load is run without a fault, and every fault on two loads. The same seeds give the
+    /// same figures on every machine. Exit code 1: --validate, and the queue is not that of theory.
+    Arena(ArenaArgs),
     /// Turn objectives of OpenSLO, Sloth or Pyrra into profiles; what has no equivalent is listed on standard error
     ///
     /// Exit code 0: all imported, perhaps with notes. 1: an objective could not be. 2: a file cannot be read or holds none.
@@ -239,8 +244,8 @@ pub struct BacktestArgs {
     pub targets: Vec<Target>,
 
     /// Form of the answer on standard output; html is one page that needs nothing else
-    #[arg(long, value_enum, default_value_t = BacktestOutput::Table)]
-    pub output: BacktestOutput,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
+    pub output: ReportFormat,
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment would replace the help of the flags")]
@@ -251,15 +256,51 @@ pub struct BacktestArgs {
     pub rules: RuleArgs,
 }
 
-/// Forms of an account of the past.
+/// Forms of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum BacktestOutput {
+pub enum ReportFormat {
     /// A table for people
     Table,
     /// JSON for programs
     Json,
     /// A page for browsers
     Html,
+}
+
+/// Flags of `plimsoll arena`.
+#[derive(Debug, Args)]
+pub struct ArenaArgs {
+    /// Loads; may be repeated. Default: all, and those of the faults
+    #[arg(long, value_enum, value_name = "SHAPE", value_delimiter = ',')]
+    pub shapes: Vec<arena::Shape>,
+
+    /// What goes wrong; may be repeated. Default: all, and nothing
+    #[arg(long, value_enum, value_name = "FAULT", value_delimiter = ',')]
+    pub faults: Vec<arena::Fault>,
+
+    /// Ways of scaling; may be repeated. Default: all
+    #[arg(long, value_enum, value_name = "POLICY", value_delimiter = ',')]
+    pub policies: Vec<arena::Policy>,
+
+    /// Runs of each, with other chance
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub seeds: u64,
+
+    /// Minutes of each run, after five to settle; what loads and faults do is scaled to them
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(10..=1440))]
+    pub minutes: u32,
+
+    /// Runs at the same time. Default: as many as there are cores
+    #[arg(long, value_name = "N")]
+    pub threads: Option<std::num::NonZeroUsize>,
+
+    /// Form of the answer on standard output; html is one page that needs nothing else
+    #[arg(long, alias = "output", value_enum, default_value_t = ReportFormat::Table)]
+    pub format: ReportFormat,
+
+    /// Compare the simulated queue with queueing theory instead
+    #[arg(long)]
+    pub validate: bool,
 }
 
 /// Flags of `plimsoll import`.

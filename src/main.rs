@@ -6,10 +6,10 @@ use clap::Parser;
 use jiff::Timestamp;
 use plimsoll::{
     api::crd,
-    ask, backtest, check,
+    arena, ask, backtest, check,
     cli::{
-        BacktestArgs, BacktestOutput, CheckArgs, Cli, Command, ExplainArgs, ExportArgs, ImportArgs, RenderArgs,
-        RuleArgs, RunArgs,
+        ArenaArgs, BacktestArgs, CheckArgs, Cli, Command, ExplainArgs, ExportArgs, ImportArgs, RenderArgs,
+        ReportFormat, RuleArgs, RunArgs,
     },
     explain, export, import, inhibit, input,
     load::{self, LoadError},
@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check_files(&args),
         Command::Explain(args) => explain_files(&args),
         Command::Backtest(args) => backtest_files(&args),
+        Command::Arena(args) => arena_runs(&args),
         Command::Import(args) => import_files(&args),
         Command::Export(args) => export_files(&args),
         Command::InhibitRules(args) => {
@@ -143,23 +144,57 @@ fn backtest_files(args: &BacktestArgs) -> Outcome {
     if args.targets.len() > 4 {
         return Err(unusable("at most four targets are tried beside the profile's own"));
     }
-    let bar = indicatif::ProgressBar::new(0).with_message("asking Prometheus");
-    if let Ok(style) = indicatif::ProgressStyle::with_template("{msg} {bar:40} {pos}/{len} {eta}") {
-        bar.set_style(style);
-    }
-    let progress = |done: usize, all: usize| {
-        bar.set_length(u64::try_from(all).unwrap_or_default());
-        bar.set_position(u64::try_from(done).unwrap_or_default());
-    };
+    let bar = progress_bar("asking Prometheus");
+    let progress = |done: usize, all: usize| show_progress(&bar, done, all);
     let accounts = ask::accounts(args, url, &settings, &loaded, &progress);
     bar.finish_and_clear();
     let accounts = accounts.map_err(|error| (FAILED, format!("plimsoll backtest: {error}")))?;
     print(match args.output {
-        BacktestOutput::Table => backtest::table(&accounts),
-        BacktestOutput::Html => backtest::html(&accounts),
-        BacktestOutput::Json => format!("{:#}\n", backtest::json(&accounts)),
+        ReportFormat::Table => backtest::table(&accounts),
+        ReportFormat::Html => backtest::html(&accounts),
+        ReportFormat::Json => format!("{:#}\n", backtest::json(&accounts)),
     });
     Ok(())
+}
+
+fn arena_runs(args: &ArenaArgs) -> Outcome {
+    let threads = args.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, std::num::NonZero::get);
+    if args.validate {
+        let all: Vec<_> = arena::erlang::CASES.iter().map(|case| arena::erlang::validate(*case, args.seeds)).collect();
+        print(arena::erlang::table(&all, args.seeds));
+        return match all.iter().filter(|one| !one.agrees()).count() {
+            0 => Ok(()),
+            apart => Err((FAILED, format!("plimsoll arena: {apart} of {} are not as theory has them", all.len()))),
+        };
+    }
+    let plan = arena::Plan {
+        cells: arena::cells(&args.shapes, &args.faults),
+        policies: if args.policies.is_empty() { arena::Policy::ALL.to_vec() } else { args.policies.clone() },
+        seeds: args.seeds,
+        minutes: args.minutes,
+    };
+    let bar = progress_bar("simulating");
+    let matrix = arena::matrix(&plan, threads, &|done, all| show_progress(&bar, done, all));
+    bar.finish_and_clear();
+    print(match args.format {
+        ReportFormat::Table => arena::table(&matrix),
+        ReportFormat::Html => arena::html(&matrix),
+        ReportFormat::Json => format!("{:#}\n", arena::json(&matrix)),
+    });
+    Ok(())
+}
+
+fn progress_bar(message: &'static str) -> indicatif::ProgressBar {
+    let bar = indicatif::ProgressBar::new(0).with_message(message);
+    if let Ok(style) = indicatif::ProgressStyle::with_template("{msg} {bar:40} {pos}/{len} {eta}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn show_progress(bar: &indicatif::ProgressBar, done: usize, all: usize) {
+    bar.set_length(u64::try_from(all).unwrap_or_default());
+    bar.set_position(u64::try_from(done).unwrap_or_default());
 }
 
 fn import_files(args: &ImportArgs) -> Outcome {

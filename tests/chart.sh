@@ -120,6 +120,11 @@ can yes get,list,watch replicationcontrollers -n $other
 can yes get replicationcontrollers --subresource=scale -n $other
 can no patch replicationcontrollers --subresource=scale -n $other
 can yes create,patch events.events.k8s.io -n $other
+# A kind that is not served cannot be asked about.
+if k api-resources --api-group=keda.sh -o name 2>/dev/null | grep -q scaledobjects; then
+  can yes get,list,patch scaledobjects.keda.sh -n $other
+  can no create,update,delete scaledobjects.keda.sh -n $other
+fi
 can yes list pods -n $other; can yes list nodes
 if [ ${#monitoring[@]} = 0 ]; then
   can yes get,list,watch,create,patch,delete prometheusrules.monitoring.coreos.com -n $other

@@ -22,6 +22,13 @@
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [get, list, watch, create, patch, delete]
+# What is adopted beside autoscalers, and what says which autoscaler counts.
+- apiGroups: [keda.sh]
+  resources: [scaledobjects]
+  verbs: [get, list, patch]
+- apiGroups: [flagger.app]
+  resources: [canaries]
+  verbs: [list]
 # To say which label the ruleSelector of an installation asks for.
 - apiGroups: [monitoring.coreos.com]
   resources: [prometheuses]

@@ -27,7 +27,7 @@ demo-down: ## End the demo and leave nothing behind
 	@KUBECONFIG='$(GIVEN_KUBECONFIG)' examples/demo/demo down
 
 .PHONY: test
-test: check test-cluster e2e ## Every test: fmt, clippy, unit, golden, docs, charts, promtool, cluster, end to end
+test: check test-cluster enforcement e2e ## Every test: fmt, clippy, unit, golden, docs, charts, promtool, cluster, end to end
 
 .PHONY: check
 check: lab-build fmt clippy test-unit doc drift charts backtest alertmanager licences ## Everything that needs no running cluster
@@ -119,6 +119,16 @@ backfill: lab-build ## Thirty days in a real Prometheus: the budget in the statu
 	@$(LAB) up
 	cargo build --locked --bin plimsoll
 	KUBECONFIG='$(LAB_KUBECONFIG)' LAB_BIN='$(LAB_BIN)' PLIMSOLL="$(TARGET)/debug/plimsoll" tests/backfill.sh
+
+.PHONY: enforcement
+enforcement: lab image ## Two copies of a service under one load step, with and without enforcement: a real loop on real pods
+	cargo build --locked --bin plimsoll
+	KUBECONFIG='$(LAB_KUBECONFIG)' PLIMSOLL="$(TARGET)/debug/plimsoll" SOFT=1 WARM_UP=45 STEP_SECONDS=120 tests/enforcement/run.sh step 1
+
+.PHONY: bench-enforcement
+bench-enforcement: lab image ## Figures of enforcement: the load step three times, Prometheus stopped for ten minutes at the peak, Prometheus that lies
+	cargo build --locked --bin plimsoll
+	KUBECONFIG='$(LAB_KUBECONFIG)' PLIMSOLL="$(TARGET)/debug/plimsoll" SOFT=1 tests/enforcement/run.sh step 3 dark 600 lies 180
 
 .PHONY: e2e
 e2e: lab image ## The demo with assertions: real pods, real HPA, real Prometheus

@@ -31,6 +31,10 @@ pub mod annotations {
     pub const PAUSED: &str = "plimsoll.dev/paused";
     /// On an adopted autoscaler: what its fields were before enforcement wrote them.
     pub const ORIGINAL: &str = "plimsoll.dev/original";
+    /// On an adopted autoscaler: the floor that is written to it, for the admission policy that keeps others from lowering it.
+    pub const FLOOR: &str = "plimsoll.dev/floor";
+    /// On a `ScaledObject`, with the value `true`: KEDA scales nothing down. KEDA's own.
+    pub const KEDA_HOLD: &str = "autoscaling.keda.sh/paused-scale-in";
     /// On a workload: the reason for a rollout in spite of a freeze.
     pub const OVERRIDE: &str = "plimsoll.dev/override";
 }
@@ -139,6 +143,8 @@ pub mod reasons {
     pub const ACTIONS_LIMITED: &str = "ActionsLimited";
     /// Another manager takes the fields of enforcement again and again; it has yielded.
     pub const CONTENDED: &str = "Contended";
+    /// The workload gives a reason for rollouts in spite of a freeze.
+    pub const FREEZE_OVERRIDDEN: &str = "FreezeOverridden";
     /// The autoscaler that scales the target is used as it is.
     pub const ADOPTED: &str = "Adopted";
     /// There is no autoscaler that could be adopted, or more than one.

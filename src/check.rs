@@ -10,7 +10,7 @@ use crate::{
     api::v1alpha1::PerformanceProfile,
     input::{self, InputError, Manifest, is_profile, text},
     kube::RuleApis,
-    profile::{Children, Finding, Level, Observed, Rivals, Settings, validate::validate},
+    profile::{Adoptable, Children, Finding, Level, Observed, Rivals, Settings, validate::validate},
 };
 
 /// A finding with its place in a file.
@@ -103,6 +103,7 @@ pub fn assumed(profile: &PerformanceProfile, manifests: &[Manifest], settings: &
         rivals: Rivals::default(),
         live: Children::default(),
         rule_apis: RuleApis { prometheus_rule: true, vm_rule: true },
+        adoptable: Adoptable::default(),
     }
 }
 

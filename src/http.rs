@@ -1,4 +1,4 @@
-//! The operator's own HTTP server: probes, metrics, log level.
+//! The operator's own HTTP server: probes, metrics, log level, and the gate.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -12,7 +12,12 @@ use axum::{
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{metrics::Metrics, readiness::Readiness, telemetry::LogLevel};
+use crate::{
+    gate::{self, Gate},
+    metrics::Metrics,
+    readiness::Readiness,
+    telemetry::LogLevel,
+};
 
 /// What the routes need.
 #[derive(Clone)]
@@ -23,6 +28,8 @@ pub struct Shared {
     pub readiness: Readiness,
     /// The logs' level.
     pub log_level: LogLevel,
+    /// Answers whether rollouts are allowed.
+    pub gate: Gate,
 }
 
 /// Serves until the token is cancelled.
@@ -33,6 +40,7 @@ pub async fn serve(address: SocketAddr, shared: Shared, stop: CancellationToken)
 }
 
 fn router(shared: Shared) -> Router {
+    let gate = gate::router(shared.gate.clone());
     Router::new()
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
@@ -40,6 +48,7 @@ fn router(shared: Shared) -> Router {
         .route("/log-level", get(log_level).put(set_log_level))
         .layer(DefaultBodyLimit::max(4096))
         .with_state(shared)
+        .merge(gate)
 }
 
 async fn readyz(State(shared): State<Shared>) -> impl IntoResponse {

@@ -11,5 +11,5 @@ pub use apply::{AppliedMemory, Change, is_owned_by};
 pub use error::{Category, categorize, message, no_answer};
 pub use lease::{Candidate, LeaseLost};
 pub use prometheus_rule::{PrometheusRule, PrometheusRuleSpec};
-pub use served::{RuleApis, api_served, rule_apis};
+pub use served::{RuleApis, ScalerApis, api_served, rule_apis, scaler_apis};
 pub use vm_rule::{VMRule, VMRuleSpec};

@@ -24,6 +24,7 @@ pub mod cli;
 pub mod enforce;
 pub mod explain;
 pub mod export;
+mod gate;
 mod http;
 pub mod import;
 pub mod inhibit;

@@ -1,15 +1,20 @@
 //! The controller: from a profile to its children and its status.
 
+mod acting;
+mod adoption;
 mod apply;
 mod backoff;
 pub mod build;
 mod children;
 mod collector;
 mod controller;
+mod enforcer;
 mod error;
 mod evaluation;
 mod finding;
+pub mod freeze;
 mod observe;
+pub mod overlay;
 mod publish;
 mod reconcile;
 mod settings;
@@ -18,9 +23,12 @@ mod status;
 mod testing;
 mod triggers;
 pub mod validate;
+mod workloads;
 
 use kube::core::DeserializeGuard;
 
+pub use acting::Acting;
+pub use adoption::Adoptable;
 pub use children::{Applied, Children, Desired, Live, Outcome, Plan, Stage, Why};
 pub use collector::WorkloadCollector;
 pub use controller::{Controller, Shared};

@@ -3,9 +3,11 @@
 mod client;
 mod evaluator;
 mod selectors;
+mod signals;
 mod snapshot;
 
 pub use client::{Client, ClientError, ClientOptions};
 pub use evaluator::{Evaluator, News};
 pub use selectors::{RuleSelector, missing_labels};
+pub use signals::{ObjectiveSignals, ProfileSignals, SignalSnapshot, SignalSource};
 pub use snapshot::{Answer, Given, GroupState, Loaded, Snapshot, age, longest_age, shown_burn};

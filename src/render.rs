@@ -9,7 +9,7 @@ use crate::{
     check::{Located, assumed, check_manifests, decode},
     input::{self, InputError, is_profile},
     profile::{
-        Children, Level, Plan, Settings,
+        Acting, Children, Level, Plan, Settings,
         build::{build, rule_file_text},
         validate::{Part, validate},
     },
@@ -93,7 +93,8 @@ pub fn render(files: &[PathBuf], rule_file: bool, settings: &Settings) -> Result
         if let Part::Wanted(rules) = &checked.rules {
             groups.extend(rules.groups.clone());
         }
-        let Children { autoscaler, disruption_budget, rule, vm_rule, rule_file: map } = build(&checked);
+        let Children { autoscaler, disruption_budget, rule, vm_rule, rule_file: map } =
+            build(&checked, &Acting::default());
         documents.extend([
             document(autoscaler),
             document(disruption_budget),

@@ -1,6 +1,9 @@
 //! `plimsoll run`: wires the lease, the watches, the clock and the servers together.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use axum::http::HeaderValue;
 use k8s_openapi::jiff::Timestamp;
@@ -14,11 +17,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     api::{FIELD_MANAGER, GROUP, USER_AGENT},
     cli::RunArgs,
+    gate::Gate,
     http,
-    kube::{Candidate, LeaseLost, RuleApis, api_served, message, rule_apis},
+    kube::{Candidate, LeaseLost, RuleApis, ScalerApis, api_served, message, rule_apis, scaler_apis},
     metrics::Metrics,
     profile::{Controller, Shared, WorkloadCollector},
-    prometheus::{self, Answer, Evaluator, Snapshot},
+    prometheus::{self, Answer, Evaluator, SignalSnapshot, SignalSource, Snapshot},
     readiness::Readiness,
     telemetry::LogLevel,
 };
@@ -76,7 +80,12 @@ pub async fn run(args: RunArgs, log_level: LogLevel) -> Result<(), RunError> {
 
     // The server outlives the controllers: probes answer while the last reconciles end.
     let stop_server = CancellationToken::new();
-    let shared = http::Shared { metrics: Arc::clone(&metrics), readiness: readiness.clone(), log_level };
+    let shared = http::Shared {
+        metrics: Arc::clone(&metrics),
+        readiness: readiness.clone(),
+        log_level,
+        gate: Gate::new(client.clone(), &args.namespaces),
+    };
     let server = tokio::spawn(http::serve(args.metrics_address, shared, stop_server.clone()));
 
     let work = async {
@@ -160,17 +169,9 @@ fn lead(
     let (snapshot_sender, snapshots) = watch::channel(Arc::new(pending));
     let (news, _) = broadcast::channel(64);
     let (rule_api_sender, rule_apis) = watch::channel(RuleApis::default());
+    let (scaler_api_sender, scaler_apis) = watch::channel(ScalerApis::default());
     let evaluator = Evaluator {
-        prometheus: args.prometheus.prometheus_url.clone().map(|url| {
-            let options = prometheus::ClientOptions {
-                url,
-                bearer_token_file: args.prometheus.prometheus_bearer_token_file.clone(),
-                ca_file: args.prometheus.prometheus_ca_file.clone(),
-                headers: args.prometheus.prometheus_header.clone(),
-                timeout: prometheus::ClientOptions::TIMEOUT,
-            };
-            prometheus::Client::new(options, Arc::clone(metrics))
-        }),
+        prometheus: client_of(args, metrics),
         client: client.clone(),
         metrics: Arc::clone(metrics),
         interval: args.rules.evaluation_interval.into(),
@@ -178,13 +179,25 @@ fn lead(
         news: news.clone(),
     };
     tasks.spawn(evaluator.run(stop.clone()));
+    let unasked = SignalSnapshot { at: Timestamp::now(), answer: None };
+    let (signal_sender, signals) = watch::channel(Arc::new(unasked));
+    let signals_wanted = Arc::new(AtomicBool::new(false));
+    let source = SignalSource {
+        prometheus: client_of(args, metrics),
+        wanted: Arc::clone(&signals_wanted),
+        snapshots: signal_sender,
+    };
+    tasks.spawn(source.run(stop.clone()));
     let shared = Shared {
         client: client.clone(),
         settings: args.rules.settings(),
         metrics: Arc::clone(metrics),
         snapshots,
+        signals,
+        signals_wanted,
         news,
         rule_apis,
+        scaler_apis,
         recorder: Recorder::new(client.clone(), reporter()),
         concurrency: args.concurrency,
         collector,
@@ -201,13 +214,27 @@ fn lead(
             for namespace in namespaces {
                 tracker.spawn(Controller::new(namespace, shared.clone()).run(stop.clone()));
             }
-            watch_rule_apis(&client, rule_api_sender).await;
+            tokio::join!(watch_rule_apis(&client, rule_api_sender), watch_scaler_apis(&client, scaler_api_sender));
         };
         tokio::select! {
             () = stop.cancelled() => {}
             () = working => {}
         }
     });
+}
+
+/// A connection to the Prometheus that the operator was started with.
+fn client_of(args: &RunArgs, metrics: &Arc<Metrics>) -> Option<prometheus::Client> {
+    args.prometheus.prometheus_url.clone().map(|url| {
+        let options = prometheus::ClientOptions {
+            url,
+            bearer_token_file: args.prometheus.prometheus_bearer_token_file.clone(),
+            ca_file: args.prometheus.prometheus_ca_file.clone(),
+            headers: args.prometheus.prometheus_header.clone(),
+            timeout: prometheus::ClientOptions::TIMEOUT,
+        };
+        prometheus::Client::new(options, Arc::clone(metrics))
+    })
 }
 
 /// Asks until there is an answer: to take what is not known for absent would move all rules into files.
@@ -242,6 +269,19 @@ async fn watch_rule_apis(client: &Client, served: watch::Sender<RuleApis>) {
             }
             Err(error) => tracing::warn!(error = message(&error), "cannot ask which APIs for rules are served"),
         }
+    }
+}
+
+/// Tells which APIs of other autoscalers are there. An answer that fails changes nothing.
+async fn watch_scaler_apis(client: &Client, served: watch::Sender<ScalerApis>) {
+    loop {
+        match scaler_apis(client).await {
+            Ok(now) => {
+                served.send_replace(now);
+            }
+            Err(error) => tracing::warn!(error = message(&error), "cannot ask which autoscalers are served"),
+        }
+        tokio::time::sleep(API_POLL).await;
     }
 }
 

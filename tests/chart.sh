@@ -135,6 +135,10 @@ can no get,update,delete leases.coordination.k8s.io/another -n $ns
 can no get,create,update leases.coordination.k8s.io -n $other
 check "secrets are refused to a real request" fails forbidden k get secrets -n $ns --as="$sa"
 
+# --- The API server understands each expression of the policies, given the types of what they read
+typed() { k get validatingadmissionpolicy "plimsoll-freeze-$1.$ns" -o json | jq -e '.status.observedGeneration == .metadata.generation and .status.typeChecking == {}'; }
+for action in deny warn; do check "types of the policy that freezes, $action" until_true typed $action; done
+
 # --- The pod is one that a restricted namespace takes; without its seccomp profile it is not.
 pod() { k get deployment plimsoll -n $ns -o json | jq "{apiVersion: \"v1\", kind: \"Pod\", metadata: {name: \"probe\", namespace: \"$ns\"}, spec: .spec.template.spec} | $1" | k create --dry-run=server -f -; }
 check "restricted pod security takes the pod" pod .
@@ -160,7 +164,7 @@ never -n $ns; never -n $other
 
 # --- Uninstall: everything of the operator goes, the definitions and the profiles stay
 check "uninstall" "$helm" uninstall plimsoll --namespace $ns
-left() { k get deployments,services,serviceaccounts,roles,rolebindings,poddisruptionbudgets,networkpolicies,clusterroles,clusterrolebindings -n $ns -l app.kubernetes.io/instance=plimsoll,app.kubernetes.io/managed-by=Helm -o name | grep . ; }
+left() { k get deployments,services,serviceaccounts,roles,rolebindings,poddisruptionbudgets,networkpolicies,clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings -n $ns -l app.kubernetes.io/instance=plimsoll,app.kubernetes.io/managed-by=Helm -o name | grep . ; }
 gone() { ! left; }
 check "nothing of the operator is left" until_true gone
 check "uninstall definitions" "$helm" uninstall plimsoll-crds --namespace $ns

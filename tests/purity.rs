@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 mod common;
 
 /// Files and directories that decide.
-const PURE: [&str; 30] = [
+const PURE: [&str; 32] = [
     "src/api",
     "src/arena",
     "src/arena.rs",
@@ -35,6 +35,8 @@ const PURE: [&str; 30] = [
     "src/profile/children.rs",
     "src/profile/evaluation.rs",
     "src/profile/finding.rs",
+    "src/profile/freeze",
+    "src/profile/freeze.rs",
     "src/profile/settings.rs",
     "src/profile/status",
     "src/profile/status.rs",

@@ -23,8 +23,8 @@ pub use objectives::{
 };
 pub use spec::{PerformanceProfile, PerformanceProfileSpec, TargetRef};
 pub use status::{
-    ActionState, ActionStatus, BudgetStatus, BurnStatus, ChildState, ChildStatus, EnforcementStatus, FreezeStatus,
-    GroupStatus, MaintenanceStatus, ObjectiveState, ObjectiveStatus, PerformanceProfileStatus, ScalingStatus,
-    UpcomingMaintenance, WindowStatus, WorstStatus,
+    ActionState, ActionStatus, BudgetStatus, BurnStatus, ChildState, ChildStatus, EnforcementStatus, FreezeOverride,
+    FreezeStatus, GroupStatus, MaintenanceStatus, ObjectiveState, ObjectiveStatus, PerformanceProfileStatus,
+    ScalingStatus, UpcomingMaintenance, WindowStatus, WorstStatus,
 };
 pub use telemetry::{Telemetry, TelemetryPreset};

@@ -21,6 +21,8 @@ mod readings;
 mod request;
 mod spec;
 mod sync;
+#[cfg(test)]
+mod tests;
 
 pub use calculator::{Calculator, Problem, Proposal, Tolerances};
 pub use convert::SpecError;

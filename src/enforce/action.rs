@@ -52,7 +52,9 @@ impl Kind {
             Self::RaiseFloor | Self::FollowDemand => "minReplicas goes back in steps of 5 % to what is declared",
             Self::ScheduledFloor => "minReplicas goes back in steps of 5 % when the time is over",
             Self::HoldScaleDown => "behavior.scaleDown goes back to what is declared",
-            Self::FreezeRollouts => "the parameter of the admission policy is deleted",
+            Self::FreezeRollouts => {
+                "the freeze is taken out of the status of the profile, which the admission policy reads"
+            }
             Self::StrictDisruptionBudget => "the disruption budget goes back to what is declared",
             Self::SurgeForDrain => "minReplicas goes back when no pod is on a cordoned node",
         }

@@ -1,5 +1,7 @@
 //! What burns the budget: load, a release, a dependency, or the want of nodes. Only load is cured by pods.
 
+use k8s_openapi::jiff::Timestamp;
+
 use super::{Objective, Verdict, decide::Turn, pods, trust};
 
 /// A burn that begins this soon after a new template is put down to it, in seconds.
@@ -165,14 +167,14 @@ pub(super) fn verdicts(turn: &mut Turn<'_>) {
     let mut all = Vec::new();
     all.extend(trust::verdict(turn));
     if let Some(until) = turn.settings.paused_until.filter(|_| turn.paused()) {
-        all.push(Verdict::Paused(format!("nothing is begun for {} s more; what is open recovers", until - turn.now)));
+        all.push(Verdict::Paused(format!("nothing is begun until {}; what is open recovers", moment(until))));
     }
     let memory = &turn.memory;
     if turn.now < memory.latched_until {
         all.push(Verdict::ScalingIneffective(format!(
-            "more pods did not bring the bad events down: none are asked for during the next {} s, or until the profile or the \
-             workload's template changes",
-            memory.latched_until - turn.now
+            "more pods did not bring the bad events down: none are asked for until {}, or until the profile or the workload's \
+             template changes",
+            moment(memory.latched_until)
         )));
     }
     if release_suspected(turn) {
@@ -195,25 +197,28 @@ pub(super) fn verdicts(turn: &mut Turn<'_>) {
         let short = turn.sizing.need.filter(|need| *need > max);
         let short = short.map_or_else(
             || "the autoscaler would go beyond it".to_owned(),
-            |need| format!("the demand needs {need}, {} more: raise maxReplicas", need - max),
+            |_| "the demand needs more: raise maxReplicas".to_owned(),
         );
-        let burn =
-            highest(turn).map_or_else(String::new, |burn| format!("; the budget burns at {burn:.1} times its rate"));
+        let burns = highest(turn).is_some_and(|burn| burn > 1.0);
+        let burn = if burns { "; it costs error budget at this time" } else { "" };
         all.push(Verdict::Saturated(format!("maxReplicas is {max}, and {short}{burn}")));
     }
     if capacity_unavailable(turn) {
-        let count = turn.signals.workload.unschedulable;
-        all.push(Verdict::CapacityUnavailable(format!(
-            "{count} pods find no node or no quota: no more are asked for; add nodes, or raise the quota"
-        )));
+        let why = "pods find no node or no quota: no more are asked for; add nodes, or raise the quota";
+        all.push(Verdict::CapacityUnavailable(why.to_owned()));
     }
     if turn.now - memory.limited_at < 600 && memory.limited_at > 0 {
         all.push(Verdict::ActionsLimited(format!(
             "{} actions were begun within an hour, which is the limit: see maxActionsPerHour",
-            memory.starts.len()
+            turn.settings.max_actions_per_hour
         )));
     }
     turn.verdicts = all;
+}
+
+/// A moment as people read it. The words must not change from look to look, so it is no count of seconds.
+fn moment(seconds: i64) -> String {
+    Timestamp::from_second(seconds).map_or_else(|_| "later".to_owned(), |time| time.strftime("%H:%M:%SZ").to_string())
 }
 
 /// Pods that a need asks for, with a margin.

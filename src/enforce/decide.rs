@@ -109,10 +109,11 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// The replicas beyond which nothing goes: the maximum, the nodes, the database.
+    /// The replicas beyond which nothing goes: the maximum, and what the database carries. Nodes are no limit of a floor that is up:
+    /// pods that wait for one are what makes a cluster grow.
     pub(super) fn most(&self) -> i32 {
-        let limits = [self.signals.limits.schedulable, self.signals.limits.connections];
-        limits.into_iter().flatten().fold(self.settings.max, i32::min).max(self.settings.min)
+        let connections = self.signals.limits.connections.unwrap_or(i32::MAX);
+        self.settings.max.min(connections).max(self.settings.min)
     }
 
     pub(super) fn paused(&self) -> bool {

@@ -3,7 +3,7 @@
 use super::{
     Kind,
     decide::{Turn, Words},
-    floor::{in_vain, lowered},
+    floor::{in_vain, latched, lowered},
     pods, sizing, trust,
 };
 
@@ -25,7 +25,9 @@ pub(super) fn follow(turn: &mut Turn<'_>) {
     let (planned, name) = planned(turn);
     let before = turn.memory.demand_floor;
     // Without trusted numbers the demand is not known: what it was stays.
-    let keep = turn.settings.scaling && !turn.trusted && trust::is_dark(turn);
+    let dark = !turn.trusted && trust::is_dark(turn);
+    // Nor are pods taken away because others would not help.
+    let keep = turn.settings.scaling && (dark || in_vain(turn) && !latched(turn));
     let wanted = f64::from(demand.max(planned).min(most));
     let up = wanted > f64::from(min) && wanted > before * if planned >= demand { 1.0 } else { DEAD_BAND };
     if up && (before > 0.0 || turn.may_begin()) {

@@ -74,7 +74,6 @@ fn begin<'a>(turn: &mut Turn<'a>, objective: &'a Objective, window: &str, burn: 
 /// Fail-static: numbers that are gone never scale a service down.
 fn dark(turn: &mut Turn<'_>) {
     let until = turn.memory.trust.dark_since + trust::LONGEST_DARK;
-    turn.memory.hold_until = turn.memory.hold_until.max(turn.now);
     if turn.memory.open(Kind::HoldScaleDown).is_some() || turn.paused() {
         return;
     }

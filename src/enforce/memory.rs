@@ -180,6 +180,8 @@ impl Memory {
     pub fn written(&self, before: Option<&str>) -> String {
         let mut all = self.clone();
         all.trust.trusted_at = all.trust.trusted_at.min(1);
+        // After a restart the quiet time begins anew.
+        (all.trust.light_since, all.trust.looks) = (0, 0);
         all.learned.moved_at = 0;
         all.learned.looks = if all.learned.looks >= super::sizing::CONFIDENT { super::sizing::CONFIDENT } else { 0 };
         if all.burning_since == 0 {

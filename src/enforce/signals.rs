@@ -11,7 +11,7 @@ pub struct Signals {
     pub workload: Workload,
     /// The autoscaler.
     pub autoscaler: Autoscaler,
-    /// What the cluster and the database carry.
+    /// What stands behind the pods carries.
     pub limits: Limits,
     /// The highest floor of those that are scheduled for now.
     pub scheduled: Option<Scheduled>,
@@ -142,11 +142,9 @@ pub struct Autoscaler {
     pub at_max: bool,
 }
 
-/// What the cluster and the database carry; nothing where there is no limit.
+/// What stands behind the pods carries; nothing where there is no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// Pods that fit on the nodes and into the quotas.
-    pub schedulable: Option<i32>,
     /// Pods whose connections the database takes.
     pub connections: Option<i32>,
 }

@@ -365,6 +365,7 @@ fn demand_beyond_the_maximum_is_said_with_the_shortage() {
         _ => None,
     });
     assert!(said.unwrap().contains("more: raise maxReplicas"));
+    assert!(decision.sizing.need.unwrap() > 60, "unclamped");
     assert_eq!(decision.floor, Some(30));
 }
 
@@ -428,4 +429,13 @@ fn calm_looks_leave_nothing_to_write() {
         written = now;
     }
     assert!(writes <= 2, "{writes} writes in five and a half hours");
+    writes = 0;
+    for look in 0..600 {
+        world.measure(160.0 + f64::from(look % 7), 0.0, 0.0);
+        world.look();
+        let now = world.memory.written(Some(&written));
+        writes += usize::from(now != written);
+        written = now;
+    }
+    assert!(writes <= 2, "{writes} writes while the numbers are not trusted");
 }

@@ -99,7 +99,7 @@ fn implausible(turn: &mut Turn<'_>, measured: &Measured) -> Option<String> {
             return Some("the load is no number".to_owned());
         }
         if load.rate > 1.0 && load.in_flight <= 0.0 {
-            return Some(format!("{:.0} requests a second take no time at all", load.rate));
+            return Some("requests take no time at all".to_owned());
         }
         if let Some(why) = frozen(turn, load) {
             return Some(why);
@@ -115,7 +115,7 @@ fn frozen(turn: &mut Turn<'_>, load: super::Load) -> Option<String> {
     match *same {
         Some((since, rate, in_flight)) if (rate, in_flight) == bits && load.rate > 1.0 => {
             let seconds = now - since;
-            (seconds >= FROZEN).then(|| format!("the load has been the same to the last digit for {seconds} s"))
+            (seconds >= FROZEN).then(|| "the load has been the same to the last digit for more than 90 s".to_owned())
         }
         _ => {
             *same = Some((now, bits.0, bits.1));
@@ -136,14 +136,14 @@ fn collapsed(turn: &Turn<'_>, measured: &Measured) -> Option<String> {
         && before >= 2.0
         && now < before * COLLAPSE
     {
-        return Some(format!("{now:.0} of {before:.0} series are left, and the pods are unchanged"));
+        return Some(format!("of {before:.0} series less than a tenth are left, and the pods are unchanged"));
     }
     let busy = matches!((last.cpu, turn.signals.autoscaler.cpu), (Some(before), Some((now, _))) if now >= 20.0 && now >= before * 0.7);
     let rate = measured.load.map(|load| load.rate);
     match (last.rate, rate) {
-        (Some(before), Some(now)) if busy && before > 5.0 && now < before * COLLAPSE => {
-            Some(format!("requests fell from {before:.0} to {now:.1} a second, and the pods use as much CPU as before"))
-        }
+        (Some(before), Some(now)) if busy && before > 5.0 && now < before * COLLAPSE => Some(format!(
+            "of {before:.0} requests a second less than a tenth are left, and the pods use as much CPU as before"
+        )),
         _ => None,
     }
 }

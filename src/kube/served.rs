@@ -36,3 +36,21 @@ pub async fn rule_apis(client: &Client) -> Result<RuleApis, kube::Error> {
     )?;
     Ok(RuleApis { prometheus_rule, vm_rule })
 }
+
+/// Which APIs of other autoscalers are served.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ScalerApis {
+    /// `ScaledObject` of KEDA.
+    pub scaled_object: bool,
+    /// `Canary` of Flagger.
+    pub canary: bool,
+}
+
+/// Asks which APIs of other autoscalers are served. One that does not answer leaves all unknown.
+pub async fn scaler_apis(client: &Client) -> Result<ScalerApis, kube::Error> {
+    let (scaled_object, canary) = tokio::try_join!(
+        api_served(client, "keda.sh/v1alpha1", "scaledobjects"),
+        api_served(client, "flagger.app/v1beta1", "canaries"),
+    )?;
+    Ok(ScalerApis { scaled_object, canary })
+}

@@ -42,6 +42,20 @@ pub struct Report {
     pub errors: Vec<ChildError>,
 }
 
+impl Report {
+    /// The adopted autoscaler could not be read or written: it stands where a child of ours would.
+    pub fn adopted_failed(&mut self, error: ChildError, metrics: &Metrics) {
+        metrics.child_failed(error.kind, error.category);
+        self.children.autoscaler = Outcome {
+            kind: error.kind,
+            name: error.name.clone(),
+            state: Some(ChildState::Failed),
+            why: Some(failed(error.category, message(&error.source))),
+        };
+        self.errors.push(error);
+    }
+}
+
 impl Applier<'_> {
     /// Carries every plan out. The rule object that is wanted is written before another one is removed, which stays where that
     /// fails, so that the rules are never absent.
@@ -185,7 +199,7 @@ fn foreign(kind: &str, name: &str) -> Why {
     )
 }
 
-fn failed(category: Category, message: String) -> Why {
+pub fn failed(category: Category, message: String) -> Why {
     match category {
         Category::NamespaceTerminating => Why::new(reasons::NAMESPACE_TERMINATING, "the namespace is being deleted"),
         _ => Why::new(reasons::APPLY_FAILED, message),

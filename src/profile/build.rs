@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{
+    acting::Acting,
     children::{Children, Desired, Plan, Why},
     validate::{Part, Profile},
 };
@@ -16,12 +17,12 @@ mod rules;
 
 pub use rules::{RULE_FILE_KEY, rule_file_text};
 
-/// Every child of the profile, as it should be.
-pub fn build(profile: &Profile) -> Children<Desired> {
+/// Every child of the profile, as it should be while enforcement acts like this.
+pub fn build(profile: &Profile, acting: &Acting) -> Children<Desired> {
     let (rule, vm_rule, rule_file) = rules::build(profile);
     Children {
-        autoscaler: plan(&profile.autoscaler, |part| autoscaler::build(profile, part)),
-        disruption_budget: plan(&profile.disruption_budget, |part| disruption_budget::build(profile, part)),
+        autoscaler: plan(&profile.autoscaler, |part| autoscaler::build(profile, part, acting)),
+        disruption_budget: plan(&profile.disruption_budget, |part| disruption_budget::build(profile, part, acting)),
         rule,
         vm_rule,
         rule_file,

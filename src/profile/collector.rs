@@ -1,7 +1,7 @@
 //! The size of each workload as metrics, read from the watches at each scrape: the built-in alerts need nothing else.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -9,54 +9,23 @@ use std::{
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use kube::{
     ResourceExt,
-    core::DynamicObject,
-    runtime::{
-        reflector::{ObjectRef, Store},
-        watcher::Event,
-    },
+    runtime::reflector::{ObjectRef, Store},
 };
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric},
-    metrics::{MetricType, gauge::ConstGauge},
+    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
 };
 
-use super::Guarded;
-use crate::kube::is_owned_by;
-
-/// Kind, namespace and name.
-type WorkloadKey = (&'static str, String, String);
-
-/// Ready pods of every workload, by kind, namespace and name.
-#[derive(Clone, Default)]
-pub struct ReadyPods {
-    pods: Arc<Mutex<HashMap<WorkloadKey, i64>>>,
-}
-
-impl ReadyPods {
-    /// Takes note of one watch event.
-    pub fn note(&self, kind: &'static str, event: &Event<DynamicObject>) {
-        let mut pods = self.pods.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = |object: &DynamicObject| (kind, object.namespace().unwrap_or_default(), object.name_any());
-        match event {
-            Event::Apply(object) | Event::InitApply(object) => {
-                let ready = object.data.pointer("/status/readyReplicas").and_then(serde_json::Value::as_i64);
-                pods.insert(key(object), ready.unwrap_or(0));
-            }
-            Event::Delete(object) => {
-                pods.remove(&key(object));
-            }
-            Event::Init => pods.retain(|(of, ..), _| *of != kind),
-            Event::InitDone => {}
-        }
-    }
-
-    fn get(&self, kind: &str, namespace: &str, name: &str) -> Option<i64> {
-        let pods = self.pods.lock().unwrap_or_else(PoisonError::into_inner);
-        let kind = ["Deployment", "StatefulSet"].into_iter().find(|known| *known == kind)?;
-        pods.get(&(kind, namespace.to_owned(), name.to_owned())).copied()
-    }
-}
+use super::{Guarded, workloads::Workloads};
+use crate::{
+    api::{
+        conditions,
+        v1alpha1::{ActionState, ActionStatus, PerformanceProfile},
+    },
+    enforce::Kind,
+    kube::is_owned_by,
+};
 
 /// What one controller's watches hold.
 #[derive(Clone)]
@@ -65,8 +34,33 @@ pub struct View {
     pub profiles: Store<Guarded>,
     /// Every autoscaler.
     pub autoscalers: Store<HorizontalPodAutoscaler>,
-    /// Ready pods of every workload.
-    pub ready_pods: ReadyPods,
+    /// Every workload.
+    pub workloads: Workloads,
+    /// Overrides of freezes.
+    pub overrides: Overrides,
+}
+
+/// Overrides that were given in freezes, by namespace and name of the profile.
+#[derive(Clone, Default)]
+pub struct Overrides {
+    counts: Arc<Mutex<HashMap<(String, String), u64>>>,
+}
+
+impl Overrides {
+    /// One more was given.
+    pub fn given(&self, namespace: &str, profile: &str) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry((namespace.to_owned(), profile.to_owned())).or_default() += 1;
+    }
+
+    /// Of the profiles that there are; what was counted of others is forgotten.
+    fn of(&self, sizes: &[Size]) -> Vec<u64> {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let keys: Vec<_> = sizes.iter().map(|size| (size.namespace.clone(), size.profile.clone())).collect();
+        let live: HashSet<_> = keys.iter().collect();
+        counts.retain(|key, _| live.contains(key));
+        keys.iter().map(|key| counts.get(key).copied().unwrap_or(0)).collect()
+    }
 }
 
 /// Shows every view; a replica that does not lead has none.
@@ -98,6 +92,29 @@ struct Size {
     profile: String,
     ready: Option<i64>,
     autoscaler: Option<Scaler>,
+    /// Nothing where it is not known.
+    rollout_allowed: Option<bool>,
+    overrides: u64,
+    enforcement: Option<Enforced>,
+}
+
+/// What enforcement does for one workload.
+struct Enforced {
+    floor: Option<i64>,
+    demand: Option<i64>,
+    open: Vec<String>,
+}
+
+fn enforced(profile: &PerformanceProfile) -> Option<Enforced> {
+    let status = profile.status.as_ref()?;
+    let enforcement = status.enforcement.as_ref()?;
+    let scaling = status.scaling.as_ref();
+    let goes_on = |action: &&ActionStatus| action.state == ActionState::Open;
+    Some(Enforced {
+        floor: scaling.and_then(|scaling| scaling.floor).map(i64::from),
+        demand: scaling.and_then(|scaling| scaling.unclamped_demand).map(i64::from),
+        open: enforcement.actions.iter().filter(goes_on).map(|action| action.kind.clone()).collect(),
+    })
 }
 
 struct Scaler {
@@ -109,7 +126,8 @@ struct Scaler {
 
 fn sizes(view: &View) -> Vec<Size> {
     let all = view.profiles.state();
-    all.iter()
+    let mut sizes: Vec<_> = all
+        .iter()
         .filter_map(|guarded| guarded.0.as_ref().ok())
         .map(|profile| {
             let namespace = profile.namespace().unwrap_or_default();
@@ -119,13 +137,31 @@ fn sizes(view: &View) -> Vec<Size> {
             let autoscaler = view.autoscalers.get(&ObjectRef::new(&name).within(&namespace));
             let ours = autoscaler.filter(|autoscaler| is_owned_by(&autoscaler.metadata, &uid));
             Size {
-                ready: view.ready_pods.get(&target.kind, &namespace, &target.name),
+                ready: view.workloads.get(&target.kind, &namespace, &target.name).map(|seen| i64::from(seen.ready)),
                 autoscaler: ours.map(|autoscaler| scaler(&autoscaler)),
+                rollout_allowed: rollout_allowed(profile),
+                overrides: 0,
+                enforcement: enforced(profile),
                 namespace,
                 profile: name,
             }
         })
-        .collect()
+        .collect();
+    let overrides = view.overrides.of(&sizes);
+    for (size, overrides) in sizes.iter_mut().zip(overrides) {
+        size.overrides = overrides;
+    }
+    sizes
+}
+
+/// What the condition says.
+fn rollout_allowed(profile: &PerformanceProfile) -> Option<bool> {
+    let all = &profile.status.as_ref()?.conditions;
+    match &*all.iter().find(|condition| condition.type_ == conditions::ROLLOUT_ALLOWED)?.status {
+        "True" => Some(true),
+        "False" => Some(false),
+        _ => None,
+    }
 }
 
 fn scaler(autoscaler: &HorizontalPodAutoscaler) -> Scaler {
@@ -192,6 +228,14 @@ impl Collector for WorkloadCollector {
             "1 while the autoscaler would go beyond its maximum",
             scalers().map(|(size, scaler)| (labels(size), i64::from(scaler.at_max))),
         )?;
+        gauges(
+            &mut encoder,
+            "rollout_allowed",
+            "1 while the profile allows rollouts, 0 while they are frozen; absent while that is not known",
+            sizes.iter().filter_map(|size| Some((labels(size), i64::from(size.rollout_allowed?)))),
+        )?;
+        enforcement(&mut encoder, &sizes)?;
+        overridden(&mut encoder, &sizes)?;
         let utilization = scalers().flat_map(|(size, scaler)| {
             scaler.utilization.iter().map(move |(resource, ratio)| {
                 (
@@ -211,6 +255,45 @@ impl Collector for WorkloadCollector {
         }
         Ok(())
     }
+}
+
+fn overridden(encoder: &mut DescriptorEncoder<'_>, sizes: &[Size]) -> Result<(), fmt::Error> {
+    let help = "Overrides given in a freeze of rollouts";
+    let mut family = encoder.encode_descriptor("freeze_overrides", help, None, MetricType::Counter)?;
+    for size in sizes {
+        let labels = [("namespace", size.namespace.clone()), ("profile", size.profile.clone())];
+        ConstCounter::new(size.overrides).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+/// What enforcement does.
+fn enforcement(encoder: &mut DescriptorEncoder<'_>, sizes: &[Size]) -> Result<(), fmt::Error> {
+    let labels = |size: &Size| [("namespace", size.namespace.clone()), ("profile", size.profile.clone())];
+    let enforced = || sizes.iter().filter_map(|size| Some((size, size.enforcement.as_ref()?)));
+    gauges(
+        encoder,
+        "enforcement_floor_replicas",
+        "Replicas below which the autoscaler does not go now",
+        enforced().filter_map(|(size, enforced)| Some((labels(size), enforced.floor?))),
+    )?;
+    gauges(
+        encoder,
+        "demand_replicas",
+        "Pods that the measured demand needs, whatever the bounds are",
+        enforced().filter_map(|(size, enforced)| Some((labels(size), enforced.demand?))),
+    )?;
+    let help = "1 for each kind of action of enforcement that is open";
+    let mut family = encoder.encode_descriptor("enforcement_action_open", help, None, MetricType::Gauge)?;
+    for (size, enforced) in enforced() {
+        for kind in Kind::ALL {
+            let [namespace, profile] = labels(size);
+            let open = enforced.open.iter().any(|open| open == kind.as_str());
+            let labels = [namespace, profile, ("kind", kind.as_str().to_owned())];
+            ConstGauge::new(i64::from(open)).encode(family.encode_family(&labels)?)?;
+        }
+    }
+    Ok(())
 }
 
 fn gauges(

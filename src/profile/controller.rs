@@ -1,6 +1,9 @@
 //! Wires watches to the reconcile.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use futures::{Stream, StreamExt, stream};
 use k8s_openapi::{
@@ -24,22 +27,24 @@ use kube::{
     },
 };
 use serde::de::DeserializeOwned;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Guarded,
-    collector::{ReadyPods, View},
+    collector::{Overrides, View},
+    enforcer::{Decisions, Enforcer},
     observe::{Stores, TargetKinds},
     reconcile::{Context, reconcile, retry},
     settings::Settings,
     triggers::{self, triggers},
+    workloads::Workloads,
 };
 use crate::{
     api::labels,
-    kube::{PrometheusRule, RuleApis, VMRule},
+    kube::{PrometheusRule, RuleApis, ScalerApis, VMRule},
     metrics::Metrics,
-    prometheus::{News, Snapshot},
+    prometheus::{News, SignalSnapshot, Snapshot},
 };
 
 /// Changes that come together are looked at once. Far below the two seconds within which drift is to be mended.
@@ -47,6 +52,9 @@ const DEBOUNCE: Duration = Duration::from_millis(200);
 
 /// Time between two clearances of what is remembered of profiles that are gone.
 const TIDY: Duration = Duration::from_mins(10);
+
+/// Time between two looks for what deleted profiles have written to others' autoscalers.
+const GIVE_BACK: Duration = Duration::from_secs(30);
 
 /// What the controllers of all namespaces share.
 #[derive(Clone)]
@@ -59,10 +67,16 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// What Prometheus said last.
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// What enforcement looks at.
+    pub signals: watch::Receiver<Arc<SignalSnapshot>>,
+    /// Set while any profile wants signals.
+    pub signals_wanted: Arc<AtomicBool>,
     /// Profiles about which Prometheus has news.
     pub news: broadcast::Sender<Arc<Vec<News>>>,
     /// Which APIs for rule objects the cluster serves.
     pub rule_apis: watch::Receiver<RuleApis>,
+    /// Which APIs of other autoscalers the cluster serves.
+    pub scaler_apis: watch::Receiver<ScalerApis>,
     /// Publishes events.
     pub recorder: Recorder,
     /// Profiles that are reconciled at the same time.
@@ -91,13 +105,19 @@ impl Controller {
         let profiles = main.store();
         let (autoscalers, autoscaler_writer) = reflector::store();
         let (disruption_budgets, budget_writer) = reflector::store();
-        let ready_pods = ReadyPods::default();
+        let workloads = Workloads::default();
         let stores = Stores {
             profiles: profiles.clone(),
             autoscalers: autoscalers.clone(),
             disruption_budgets: disruption_budgets.clone(),
         };
-        self.shared.collector.add(View { profiles: profiles.clone(), autoscalers, ready_pods: ready_pods.clone() });
+        let overrides = Overrides::default();
+        self.shared.collector.add(View {
+            profiles: profiles.clone(),
+            autoscalers,
+            workloads: workloads.clone(),
+            overrides: overrides.clone(),
+        });
 
         let autoscaler_events = watcher(self.api::<HorizontalPodAutoscaler>(), everything.clone())
             .default_backoff()
@@ -108,19 +128,38 @@ impl Controller {
         let of = |profiles: &Store<Guarded>| profiles.clone();
         let (p1, p2, p3, p4, p5) = (of(&profiles), of(&profiles), of(&profiles), of(&profiles), of(&profiles));
 
+        let kinds = Arc::new(TargetKinds::default());
+        let decisions = Decisions::default();
+        let (decided, decisions_made) = mpsc::unbounded_channel();
+        let enforcer = Enforcer {
+            client: self.shared.client.clone(),
+            stores: stores.clone(),
+            workloads: workloads.clone(),
+            kinds: Arc::clone(&kinds),
+            signals: self.shared.signals.clone(),
+            wanted: Arc::clone(&self.shared.signals_wanted),
+            decisions: decisions.clone(),
+            news: decided,
+        };
+        let enforcing = enforcer.run(stop.clone());
         let context = Arc::new(Context {
             client: self.shared.client.clone(),
             settings: self.shared.settings.clone(),
             stores,
-            kinds: TargetKinds::default(),
+            kinds,
+            decisions,
             memory: crate::kube::AppliedMemory::default(),
             rule_apis: self.shared.rule_apis.clone(),
+            scaler_apis: self.shared.scaler_apis.clone(),
+            records: super::adoption::Records::default(),
             snapshots: self.shared.snapshots.clone(),
             recorder: self.shared.recorder.clone(),
             backoff: super::backoff::Backoff::default(),
             metrics: Arc::clone(&self.shared.metrics),
+            overrides,
         });
         let tidying = tidy(Arc::clone(&context), stop.clone());
+        let giving_back = give_back(Arc::clone(&context), self.namespace.clone(), stop.clone());
         let running = main
             .with_config(Config::default().concurrency(self.shared.concurrency).debounce(DEBOUNCE))
             .reconcile_on(triggers(autoscaler_events, triggers::autoscaler_fingerprint, move |autoscaler| {
@@ -146,10 +185,11 @@ impl Controller {
                 triggers::version_fingerprint,
                 triggers::owner,
             ))
-            .reconcile_on(self.workloads::<Deployment>("Deployment", p3, ready_pods.clone()))
-            .reconcile_on(self.workloads::<StatefulSet>("StatefulSet", p4, ready_pods))
+            .reconcile_on(self.workloads::<Deployment>("Deployment", p3, workloads.clone()))
+            .reconcile_on(self.workloads::<StatefulSet>("StatefulSet", p4, workloads))
             .reconcile_on(triggers(rivals, triggers::presence_fingerprint, move |gone| triggers::of_rival(gone, &p5)))
             .reconcile_on(self.news(profiles))
+            .reconcile_on(received(decisions_made))
             .reconcile_all_on(changes(self.shared.rule_apis.clone()))
             .graceful_shutdown_on(stop.clone().cancelled_owned())
             .run(reconcile, retry, context)
@@ -157,7 +197,7 @@ impl Controller {
                 log(result);
                 std::future::ready(())
             });
-        tokio::join!(running, tidying);
+        tokio::join!(running, tidying, enforcing, giving_back);
     }
 
     fn api<K>(&self) -> Api<K>
@@ -215,7 +255,7 @@ impl Controller {
         &self,
         kind: &'static str,
         profiles: Store<Guarded>,
-        ready: ReadyPods,
+        ready: Workloads,
     ) -> impl Stream<Item = ObjectRef<Guarded>> + use<K>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
@@ -263,9 +303,32 @@ fn concerned(profiles: &Store<Guarded>, news: Option<&Vec<News>>) -> Vec<ObjectR
         .collect()
 }
 
+fn received(receiver: mpsc::UnboundedReceiver<ObjectRef<Guarded>>) -> impl Stream<Item = ObjectRef<Guarded>> {
+    stream::unfold(receiver, |mut receiver| async move { receiver.recv().await.map(|profile| (profile, receiver)) })
+}
+
 async fn tidy(context: Arc<Context>, stop: CancellationToken) {
     while tokio::time::timeout(TIDY, stop.cancelled()).await.is_err() {
         context.tidy();
+    }
+}
+
+/// A profile that is deleted while it acts leaves no other trace than what it has written to others' autoscalers.
+async fn give_back(context: Arc<Context>, namespace: Option<String>, stop: CancellationToken) {
+    let Context { client, stores, scaler_apis, .. } = &*context;
+    let work = async {
+        loop {
+            tokio::time::sleep(GIVE_BACK).await;
+            // Before the first list every profile would be gone.
+            if tokio::try_join!(stores.profiles.wait_until_ready(), stores.autoscalers.wait_until_ready()).is_ok() {
+                let apis = *scaler_apis.borrow();
+                super::adoption::give_back_orphans(client, stores, namespace.as_deref(), apis).await;
+            }
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = work => {}
     }
 }
 

@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::LabelSelector, jiff::Timestamp};
 
-use super::children::{Children, Live};
+use super::{
+    adoption::Adoptable,
+    children::{Children, Live},
+};
 use crate::kube::RuleApis;
 
 mod kinds;
 mod read;
 mod selector;
 
-pub use kinds::TargetKinds;
+pub use kinds::{Kind, TargetKinds};
 pub use read::{Reader, Stores, same_target};
 
 /// Everything that a decision about one profile rests on.
@@ -26,6 +29,8 @@ pub struct Observed {
     pub live: Children<Live>,
     /// Which APIs for rule objects the cluster serves.
     pub rule_apis: RuleApis,
+    /// What scales the target and can be adopted.
+    pub adoptable: Adoptable,
 }
 
 /// The workload as found.
@@ -54,6 +59,8 @@ pub struct Workload {
     pub selector: Option<LabelSelector>,
     /// Labels of its pods, where its kind has a pod template.
     pub pod_labels: BTreeMap<String, String>,
+    /// Why its rollouts should go on in spite of a freeze, as its annotation says.
+    pub override_reason: Option<String>,
 }
 
 /// Others that claim the same workload; each is a name.

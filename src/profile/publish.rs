@@ -10,6 +10,7 @@ use kube::{
 use serde_json::json;
 
 use super::{
+    collector::Overrides,
     error::Error,
     status::{Transition, transitions},
 };
@@ -33,6 +34,8 @@ pub struct Publisher<'a> {
     pub recorder: &'a Recorder,
     /// Counts the writes.
     pub metrics: &'a Metrics,
+    /// Counts overrides of freezes.
+    pub overrides: &'a Overrides,
 }
 
 impl Publisher<'_> {
@@ -71,6 +74,9 @@ impl Publisher<'_> {
             }
         }
         for transition in transitions(&old, &status) {
+            if transition.reason == reasons::FREEZE_OVERRIDDEN {
+                self.overrides.given(namespace, name);
+            }
             self.event(&profile.object_ref(&()), transition).await;
         }
         Ok(())

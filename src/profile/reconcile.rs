@@ -11,21 +11,25 @@ use tokio::sync::watch;
 
 use super::{
     Guarded,
+    acting::acting,
+    adoption::{self, Records},
     apply::Applier,
     backoff::{Backoff, resync},
     build::{build, rules_name},
     children::Children,
+    collector::Overrides,
+    enforcer::{Decisions, Key},
     error::Error,
     evaluation::evaluate,
     observe::{Reader, Stores, TargetKinds},
     publish::Publisher,
     settings::Settings,
     status::{self, Facts},
-    validate::{alerting, validate},
+    validate::{alerting, blocked, validate},
 };
 use crate::{
     api::v1alpha1::{ChildState, PerformanceProfile},
-    kube::{AppliedMemory, RuleApis},
+    kube::{AppliedMemory, RuleApis, ScalerApis},
     metrics::Metrics,
     prometheus::Snapshot,
 };
@@ -42,11 +46,17 @@ pub struct Context {
     /// What the watches hold.
     pub stores: Stores,
     /// What is known of targets' kinds.
-    pub kinds: TargetKinds,
+    pub kinds: Arc<TargetKinds>,
+    /// What enforcement has decided.
+    pub decisions: Decisions,
     /// What was applied before.
     pub memory: AppliedMemory,
     /// Which APIs for rule objects the cluster serves.
     pub rule_apis: watch::Receiver<RuleApis>,
+    /// Which APIs of other autoscalers the cluster serves.
+    pub scaler_apis: watch::Receiver<ScalerApis>,
+    /// What was written to adopted autoscalers.
+    pub records: Records,
     /// What Prometheus said last.
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
     /// Publishes events; one for the process, because it adds up repeated ones.
@@ -55,11 +65,13 @@ pub struct Context {
     pub backoff: Backoff,
     /// Counts everything.
     pub metrics: Arc<Metrics>,
+    /// Counts overrides of freezes, as long as the profiles live.
+    pub overrides: Overrides,
 }
 
 impl Context {
     fn publisher(&self) -> Publisher<'_> {
-        Publisher { client: &self.client, recorder: &self.recorder, metrics: &self.metrics }
+        Publisher { client: &self.client, recorder: &self.recorder, metrics: &self.metrics, overrides: &self.overrides }
     }
 
     /// Forgets what is remembered of profiles that are gone: names come and go for as long as the process lives.
@@ -69,6 +81,7 @@ impl Context {
         let names: HashSet<String> = profiles.iter().map(|profile| key(profile)).collect();
         self.memory.retain(|owner| uids.contains(owner));
         self.backoff.retain(|name| names.contains(name));
+        self.records.retain(|uid| uids.contains(uid));
     }
 }
 
@@ -93,12 +106,16 @@ pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<A
 async fn pipeline(profile: &PerformanceProfile, context: &Context) -> Result<Action, Error> {
     let now = Timestamp::now();
     let rule_apis = *context.rule_apis.borrow();
+    let scaler_apis = *context.scaler_apis.borrow();
     let snapshot = Arc::clone(&context.snapshots.borrow());
 
     let reader = Reader { client: &context.client, stores: &context.stores, kinds: &context.kinds };
-    let observed = reader.observe(profile, rule_apis, now).await?;
+    let observed = reader.observe(profile, rule_apis, scaler_apis, now).await?;
     let checked = validate(profile, &observed, &context.settings);
-    let desired = build(&checked);
+    let owner: Key = (checked.namespace.clone(), checked.name.clone());
+    let decided = context.decisions.get(&owner, profile.metadata.uid.as_deref().unwrap_or_default());
+    let acting = acting(profile, &checked, decided.as_deref(), now);
+    let desired = build(&checked, &acting);
     let writer = Applier {
         client: context.client.clone(),
         memory: &context.memory,
@@ -107,11 +124,31 @@ async fn pipeline(profile: &PerformanceProfile, context: &Context) -> Result<Act
         profile: &checked.name,
         owner_uid: profile.metadata.uid.as_deref().unwrap_or_default(),
     };
-    let applied = writer.apply(desired, &observed.live, &rules_name(&checked.name)).await;
+    let mut applied = writer.apply(desired, &observed.live, &rules_name(&checked.name)).await;
+    let client = &context.client;
+    let overlay = match blocked(profile, &observed) {
+        None => {
+            adoption::write(client, &context.metrics, &context.records, profile, &observed.adoptable, &acting, now)
+                .await
+        }
+        // What was written stays as it is while the profile is paused.
+        Some(_) => Ok(None),
+    };
+    let overlay = overlay.unwrap_or_else(|error| {
+        applied.adopted_failed(error, &context.metrics);
+        None
+    });
     let alerting = alerting(profile);
     let evaluation = evaluate(&checked, &alerting, &context.settings.slo, &snapshot, profile.status.as_ref());
-    let facts =
-        Facts { profile, checked: &checked, observed: &observed, applied: &applied.children, evaluation: &evaluation };
+    let facts = Facts {
+        profile,
+        checked: &checked,
+        observed: &observed,
+        applied: &applied.children,
+        evaluation: &evaluation,
+        decided: decided.as_deref(),
+        overlay: overlay.as_ref(),
+    };
     let status = status::status(&facts, now);
     context.publisher().publish(profile, status).await?;
     if applied.errors.is_empty() {

@@ -4,8 +4,10 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::{
     children::{Applied, Children, Outcome},
+    enforcer::Decided,
     evaluation::Evaluation,
     observe::{Observed, TargetState},
+    overlay::Overlay,
     validate::{Part, Profile, RuleKind, RulesPlan, blocked, workload},
 };
 use crate::api::{
@@ -14,6 +16,7 @@ use crate::api::{
 };
 
 mod autoscaling;
+mod enforcement;
 mod maintenance;
 mod objectives;
 #[cfg(test)]
@@ -38,6 +41,10 @@ pub struct Facts<'a> {
     pub applied: &'a Children<Applied>,
     /// What Prometheus says.
     pub evaluation: &'a Evaluation,
+    /// What enforcement has decided last.
+    pub decided: Option<&'a Decided>,
+    /// How the adopted autoscaler stands.
+    pub overlay: Option<&'a Overlay>,
 }
 
 /// The new status.
@@ -56,8 +63,11 @@ pub fn status(facts: &Facts<'_>, now: Timestamp) -> PerformanceProfileStatus {
         worst: objectives::worst(&objectives),
         objectives,
         maintenance: maintenance::status(&facts.checked.maintenance, now),
-        scaling: scaling(facts),
-        enforcement: None,
+        scaling: scaling(facts).map(|mut scaling| {
+            enforcement::size(facts, &mut scaling);
+            scaling
+        }),
+        enforcement: enforcement::status(facts, &old),
         children: children(facts.applied),
         findings: facts.checked.findings.iter().map(ToString::to_string).collect(),
     }
@@ -89,7 +99,7 @@ fn verdicts(facts: &Facts<'_>, now: Timestamp) -> Vec<Verdict> {
             Verdict::new(conditions::READY, part.truth, part.reason, format!("{}: {}", part.type_, part.message))
         }
     };
-    [ready].into_iter().chain(parts).chain(objectives::verdicts(facts)).collect()
+    [ready].into_iter().chain(parts).chain(objectives::verdicts(facts)).chain(enforcement::verdicts(facts)).collect()
 }
 
 fn active(facts: &Facts<'_>) -> Verdict {

@@ -40,9 +40,11 @@ pub fn observed() -> Observed {
             ready: Some(3),
             selector: Some(selector),
             pod_labels: labels,
+            override_reason: None,
         }),
         rivals: Rivals::default(),
         live: Children::default(),
         rule_apis: RuleApis { prometheus_rule: true, vm_rule: false },
+        adoptable: crate::profile::Adoptable::default(),
     }
 }

@@ -22,7 +22,7 @@ use kube::{
 use serde_json::json;
 
 use super::{Guarded, observe::same_target};
-use crate::api::{GROUP, v1alpha1::TargetRef};
+use crate::api::{GROUP, annotations, v1alpha1::TargetRef};
 
 /// Turns watch events into profiles: one for each object that is new, gone, or changed in what the fingerprint covers.
 pub fn triggers<K>(
@@ -174,13 +174,14 @@ pub fn disruption_budget_fingerprint(budget: &PodDisruptionBudget) -> u64 {
     digest(&json!([budget.spec, budget.metadata.labels, budget.metadata.owner_references, budget.metadata.uid]))
 }
 
-/// What matters of a workload: its generation and how many of its pods are ready.
+/// What matters of a workload: its generation, how many of its pods are ready, and whether it overrides a freeze.
 pub fn workload_fingerprint(workload: &DynamicObject) -> u64 {
     digest(&json!([
         workload.metadata.uid,
         workload.metadata.generation,
         workload.data.pointer("/status/replicas"),
         workload.data.pointer("/status/readyReplicas"),
+        workload.annotations().get(annotations::OVERRIDE),
     ]))
 }
 

@@ -13,6 +13,7 @@ use super::{
     children::Why,
     finding::{Finding, Level},
     observe::{Observed, TargetState, Workload},
+    overlay::Scaler,
     settings::Settings,
 };
 use crate::{
@@ -222,7 +223,7 @@ fn autoscaler(
         return Part::Held(why.clone());
     }
     if autoscaling.mode == AutoscalingMode::Adopt {
-        return adopted(&observed.rivals.autoscalers);
+        return adopted(observed.adoptable.scaler.as_ref());
     }
     if let Some(other) = observed.rivals.autoscalers.first() {
         return Part::Held(Why::new(
@@ -256,20 +257,14 @@ fn autoscaler(
 }
 
 /// An adopted autoscaler is not ours to write. One of ours is removed only where there is another to take its place.
-fn adopted(others: &[String]) -> Part<AutoscalerPlan> {
-    match others {
-        [] => Part::Held(Why::new(
-            reasons::NOTHING_TO_ADOPT,
-            "autoscaling.mode is Adopt, and no other autoscaler scales this target: create one, or set mode: Managed",
-        )),
-        [only] => Part::Unwanted(Why::new(
+fn adopted(found: Option<&Result<Scaler, Why>>) -> Part<AutoscalerPlan> {
+    match found {
+        Some(Ok(scaler)) => Part::Unwanted(Why::new(
             reasons::ADOPTED,
-            format!("HorizontalPodAutoscaler {only} scales the target and is adopted: its own bounds and metrics stay"),
+            format!("{scaler} scales the target and is adopted: its own bounds and metrics stay"),
         )),
-        several => Part::Held(Why::new(
-            reasons::SECOND_AUTOSCALER,
-            format!("several autoscalers scale this target and fight: {}; delete all but one", several.join(", ")),
-        )),
+        Some(Err(why)) => Part::Held(why.clone()),
+        None => Part::Unwanted(Why::new(reasons::ADOPTED, "what scales the target already is adopted")),
     }
 }
 

@@ -11,6 +11,7 @@
     reason = "a test that panics has failed, and that is what is meant"
 )]
 
+mod adopt;
 mod autoscaler;
 mod conflicts;
 mod crash;
@@ -18,8 +19,12 @@ mod defaults;
 mod deletion;
 mod drift;
 mod election;
+mod enforcement;
 mod faults;
+mod freeze;
+mod gate;
 mod harness;
+mod hpa_facts;
 mod many;
 mod modes;
 mod names;

@@ -17,6 +17,32 @@ pub fn behavior(random: &mut Random) -> Value {
     Value::Object(all)
 }
 
+/// One that rates decide about: no windows to speak of, several policies in either direction.
+pub fn busy(random: &mut Random) -> Value {
+    let mut all = Map::new();
+    for direction in ["scaleUp", "scaleDown"] {
+        let policies: Vec<_> = (0..random.within(1, 3)).map(|_| policy(random)).collect();
+        let window = random.pick(&[0, 0, 0, 15]);
+        let select = random.pick(&["Max", "Min"]);
+        let rules = json!({"stabilizationWindowSeconds": window, "selectPolicy": select, "policies": policies});
+        all.insert(direction.to_owned(), rules);
+    }
+    Value::Object(all)
+}
+
+/// The same with other periods.
+pub fn with_other_periods(random: &mut Random, behavior: &mut Value) {
+    for rules in behavior.as_object_mut().into_iter().flat_map(Map::values_mut) {
+        for policy in rules["policies"].as_array_mut().into_iter().flatten() {
+            policy["periodSeconds"] = period(random);
+        }
+    }
+}
+
+fn period(random: &mut Random) -> Value {
+    random.pick(&[1, 15, 16, 30, 45, 60, 120, 300, 1800]).into()
+}
+
 fn rules(random: &mut Random) -> Value {
     let mut rules = Map::new();
     if random.percent(60) {
@@ -40,6 +66,5 @@ fn rules(random: &mut Random) -> Value {
 
 fn policy(random: &mut Random) -> Value {
     let value = random.pick(&[1, 2, 3, 4, 10, 33, 50, 100, 200, 900, i32::MAX]);
-    let period = random.pick(&[1, 15, 16, 30, 45, 60, 120, 300, 1800]);
-    json!({"type": random.pick(&["Pods", "Percent"]), "value": value, "periodSeconds": period})
+    json!({"type": random.pick(&["Pods", "Percent"]), "value": value, "periodSeconds": period(random)})
 }

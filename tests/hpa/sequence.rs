@@ -64,9 +64,10 @@ impl Sequence {
     pub fn random(random: &mut Random) -> Self {
         let settings = settings(random);
         let natural = random.percent(30);
-        let mut specification = Specification::random(random);
+        let busy = random.percent(30);
+        let mut specification = Specification::random(random, busy);
         let mut autoscaler = Autoscaler::with_settings(settings);
-        let mut simulation = Simulation::random(random);
+        let mut simulation = Simulation::random(random, busy);
         let mut replicas = random.small(0, specification.spec.max + 2);
         let mut sequence = Self { settings, natural, steps: Vec::with_capacity(STEPS), reached: Vec::new() };
         if natural {
@@ -77,12 +78,12 @@ impl Sequence {
             let after_ms = match number {
                 0 => 0,
                 _ if natural => 15_000,
-                _ => pause(random, &specification.spec),
+                _ => pause(random, &specification.spec, &settings),
             };
             now_ms += after_ms;
-            let edit = number == 0 || random.percent(6);
+            let edit = number == 0 || random.percent(if busy { 15 } else { 6 });
             if edit && number > 0 {
-                specification = specification.edited(random);
+                specification = specification.edited(random, busy);
                 sequence.reach("an edit");
             }
             // Whoever scales to zero by hand switches the autoscaler off: mostly somebody switches it on again.
@@ -218,18 +219,19 @@ fn settings(random: &mut Random) -> Settings {
 }
 
 /// The time to the next look: often exactly a window or a period, or a millisecond off.
-fn pause(random: &mut Random, spec: &Spec) -> i64 {
-    let mut lengths = vec![15, 300];
+fn pause(random: &mut Random, spec: &Spec, settings: &Settings) -> i64 {
+    let own_ms = settings.downscale_stabilization_ms;
+    let mut lengths = vec![15_000, own_ms, own_ms / 1000 * 1000];
     if let Some(behavior) = &spec.behavior {
         for rules in [&behavior.scale_up, &behavior.scale_down] {
-            lengths.extend(rules.stabilization_window_s);
-            lengths.extend(rules.policies.iter().map(|policy| policy.period_s));
+            lengths.extend(rules.stabilization_window_s.map(|it| i64::from(it) * 1000));
+            lengths.extend(rules.policies.iter().map(|policy| i64::from(policy.period_s) * 1000));
         }
     }
     let length = match random.within(0, 9) {
         0..=4 => 15_000,
         5 => random.within(1, 60_000),
-        _ => i64::from(random.pick(&lengths)) * 1000 + random.pick(&[0, 0, 0, 1, -1]),
+        _ => random.pick(&lengths) + random.pick(&[0, 0, 0, 1, -1]),
     };
     length.max(1)
 }

@@ -26,18 +26,21 @@ pub struct Simulation {
     need: f64,
     /// Percent of the steps in which a metric is lost.
     lost: i64,
+    /// Percent of the steps in which the load becomes another, beside those that all have.
+    restless: i64,
     /// How long a pod starts, in milliseconds at most.
     start_ms: i64,
 }
 
 impl Simulation {
-    pub fn random(random: &mut Random) -> Self {
+    pub fn random(random: &mut Random, busy: bool) -> Self {
         Self {
             shape: Shape::random(random),
             lives: Vec::new(),
             created: 0,
             need: f64::from(random.small(0, 12)),
             lost: random.pick(&[0, 0, 5, 25]),
+            restless: if busy { 60 } else { 0 },
             start_ms: random.pick(&[0, 15_000, 60_000, 400_000]),
         }
     }
@@ -60,11 +63,17 @@ impl Simulation {
 
     fn load(&mut self, random: &mut Random, spec: &Spec, replicas: i32) {
         let most = spec.max + spec.max / 3 + 2;
+        if random.percent(self.restless) {
+            self.need = f64::from(random.small(0, most));
+            return;
+        }
+        let tolerances = spec.behavior.iter().flat_map(|it| [it.scale_up.tolerance, it.scale_down.tolerance]).flatten();
+        let stated = tolerances.last().unwrap_or(0.1);
         self.need = match random.within(0, 19) {
             0 | 1 => f64::from(random.small(0, most)),
             2 => 0.0,
             3 | 4 => self.need * f64::from(random.small(50, 200)) / 100.0,
-            5..=7 => f64::from(replicas) * random.pick(&[1.1, 0.9, 1.05, 0.95, 1.0, 1.101, 0.899]),
+            5..=7 => f64::from(replicas) * random.pick(&[1.1, 0.9, 1.0 + stated, 1.0 - stated, 1.0, 1.101, 0.899]),
             _ => self.need,
         };
     }

@@ -4,7 +4,10 @@ use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscalerSpec;
 use plimsoll::arena::hpa::Spec;
 use serde_json::{Map, Value, json};
 
-use crate::{behavior::behavior, random::Random};
+use crate::{
+    behavior::{behavior, busy, with_other_periods},
+    random::Random,
+};
 
 #[derive(Clone, Debug)]
 pub struct Specification {
@@ -13,22 +16,27 @@ pub struct Specification {
 }
 
 impl Specification {
-    pub fn random(random: &mut Random) -> Self {
+    /// Of a busy one the rates decide.
+    pub fn random(random: &mut Random, is_busy: bool) -> Self {
         let metrics: Vec<_> = (0..random.pick(&[0, 1, 1, 1, 2, 2, 3])).map(|number| metric(random, number)).collect();
         let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "checkout"});
-        let mut api = json!({"scaleTargetRef": target, "metrics": metrics, "behavior": behavior(random)});
+        let mut api = json!({"scaleTargetRef": target, "metrics": metrics});
+        api["behavior"] = if is_busy { busy(random) } else { behavior(random) };
         bounds(random, api.as_object_mut().unwrap());
+        if is_busy {
+            api["maxReplicas"] = random.within(20, 150).into();
+        }
         Self::of(api)
     }
 
     /// The same after somebody has edited it.
-    pub fn edited(&self, random: &mut Random) -> Self {
+    pub fn edited(&self, random: &mut Random, is_busy: bool) -> Self {
         let mut api = self.api.clone();
         let fields = api.as_object_mut().unwrap();
-        if random.percent(60) {
-            bounds(random, fields);
-        } else {
-            fields.insert("behavior".into(), behavior(random));
+        match random.within(0, 9) {
+            0..=4 if !is_busy => bounds(random, fields),
+            0..=7 => with_other_periods(random, &mut fields["behavior"]),
+            _ => drop(fields.insert("behavior".into(), behavior(random))),
         }
         Self::of(api)
     }

@@ -13,6 +13,9 @@ pub struct Faults {
     /// CPU time burned by every request, in milliseconds
     #[arg(long, env = "SAMPLE_CPU_MILLISECONDS", default_value_t = 5)]
     pub cpu_milliseconds: u32,
+    /// Time that every request keeps a worker waiting, as with a call to a database, in milliseconds
+    #[arg(long, env = "SAMPLE_WORKER_MILLISECONDS", default_value_t = 0)]
+    pub worker_milliseconds: u32,
     /// Latency added to a share of the requests, in milliseconds
     #[arg(long, env = "SAMPLE_LATENCY_MILLISECONDS", default_value_t = 0)]
     pub latency_milliseconds: u32,
@@ -30,10 +33,18 @@ pub struct Faults {
 impl Faults {
     /// Reads a replacement: a field that is left out gets the value that the service was started with, so `{}` resets.
     pub fn replaced_by(self, body: &[u8]) -> Result<Self, Invalid> {
-        let known = ["cpuMilliseconds", "latencyMilliseconds", "latencyShare", "errorShare", "failReadiness"];
+        let known = [
+            "cpuMilliseconds",
+            "workerMilliseconds",
+            "latencyMilliseconds",
+            "latencyShare",
+            "errorShare",
+            "failReadiness",
+        ];
         let mut fields = Fields::parse(body, &known)?;
         Self {
             cpu_milliseconds: fields.optional("cpuMilliseconds")?.unwrap_or(self.cpu_milliseconds),
+            worker_milliseconds: fields.optional("workerMilliseconds")?.unwrap_or(self.worker_milliseconds),
             latency_milliseconds: fields.optional("latencyMilliseconds")?.unwrap_or(self.latency_milliseconds),
             latency_share: fields.optional("latencyShare")?.unwrap_or(self.latency_share),
             error_share: fields.optional("errorShare")?.unwrap_or(self.error_share),
@@ -45,6 +56,7 @@ impl Faults {
     /// Refuses what is out of bounds.
     pub fn checked(self) -> Result<Self, Invalid> {
         at_most("cpuMilliseconds", self.cpu_milliseconds, MAX_CPU_MILLISECONDS)?;
+        at_most("workerMilliseconds", self.worker_milliseconds, MAX_CPU_MILLISECONDS)?;
         at_most("latencyMilliseconds", self.latency_milliseconds, MAX_LATENCY_MILLISECONDS)?;
         share("latencyShare", self.latency_share)?;
         share("errorShare", self.error_share)?;
@@ -71,6 +83,7 @@ mod tests {
 
     const START: Faults = Faults {
         cpu_milliseconds: 5,
+        worker_milliseconds: 0,
         latency_milliseconds: 10,
         latency_share: 1.0,
         error_share: 0.1,

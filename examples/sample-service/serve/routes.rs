@@ -69,7 +69,12 @@ async fn work<T: Send + 'static>(
         // As if a service behind this one were slow: the request waits without using a worker.
         tokio::time::sleep(Duration::from_millis(faults.latency_milliseconds.into())).await;
     }
-    let done = service.workers.run(move || job(&verifier)).await.map_err(|refused| unavailable(refused.message()))?;
+    let wait = Duration::from_millis(faults.worker_milliseconds.into());
+    let work = move || {
+        std::thread::sleep(wait);
+        job(&verifier)
+    };
+    let done = service.workers.run(work).await.map_err(|refused| unavailable(refused.message()))?;
     if service.chance.hit(faults.error_share) {
         return Err(body::message(StatusCode::INTERNAL_SERVER_ERROR, "injected fault"));
     }

@@ -7,6 +7,7 @@ use tower::ServiceExt;
 
 const FAULTS: Faults = Faults {
     cpu_milliseconds: 0,
+    worker_milliseconds: 0,
     latency_milliseconds: 0,
     latency_share: 1.0,
     error_share: 0.0,

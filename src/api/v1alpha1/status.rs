@@ -256,6 +256,24 @@ pub struct FreezeStatus {
     pub since: Time,
     /// When it ends by itself, unless it is renewed.
     pub until: Time,
+    /// Images that were good, the newest first, each set as `container=image,container=image`: going back to them is allowed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    pub good_images: Vec<String>,
+    /// The reason that the workload gives for rollouts in spite of it.
+    #[serde(default, rename = "override", skip_serializing_if = "Option::is_none")]
+    pub overridden: Option<FreezeOverride>,
+}
+
+/// A reason for rollouts in spite of a freeze, from the workload's annotation `plimsoll.dev/override`.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct FreezeOverride {
+    /// The reason, as it stands there.
+    pub reason: String,
+    /// Until when it holds: the end that the freeze had when the reason was given. After it another reason is asked for, as
+    /// it is for one that is older than the freeze.
+    pub until: Time,
 }
 
 /// One action of enforcement, explained.

@@ -25,9 +25,7 @@ pub(super) fn ask(spec: &Spec, calculator: &Calculator<'_>) -> Consensus {
     for metric in &spec.metrics {
         match calculator.propose(metric) {
             Ok(proposal) => {
-                if highest == 0 || proposal.replicas > highest {
-                    highest = proposal.replicas;
-                }
+                highest = highest.max(proposal.replicas);
                 currents.push(Some(proposal.current));
             }
             Err(problem) => {

@@ -93,7 +93,7 @@ mod tests {
     fn thousandths_are_rounded_up() {
         let milli = |text: &str| Quantity::parse(text).and_then(Quantity::milli);
         for (text, expected) in [
-            ("1", 1000),
+            ("1", 1000_i128),
             ("+1.5", 1500),
             ("100m", 100),
             ("0.0001", 1),

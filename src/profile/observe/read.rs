@@ -20,9 +20,12 @@ use super::{
     selector::selector_from_text,
 };
 use crate::{
-    api::v1alpha1::{PerformanceProfile, TargetRef},
-    kube::{Category, PrometheusRule, RuleApis, VMRule, categorize, is_owned_by, message},
-    profile::{Guarded, build::rules_name, children::Children, error::Error},
+    api::{
+        annotations,
+        v1alpha1::{PerformanceProfile, TargetRef},
+    },
+    kube::{Category, PrometheusRule, RuleApis, ScalerApis, VMRule, categorize, is_owned_by, message},
+    profile::{Guarded, adoption::adoptable, build::rules_name, children::Children, error::Error},
 };
 
 /// Longest wait for the first list of a kind.
@@ -68,6 +71,7 @@ impl Reader<'_> {
         &self,
         profile: &PerformanceProfile,
         rule_apis: RuleApis,
+        scaler_apis: ScalerApis,
         now: Timestamp,
     ) -> Result<Observed, Error> {
         self.stores.listed().await?;
@@ -90,6 +94,9 @@ impl Reader<'_> {
         );
         let target = target?;
         let rivals = self.rivals(profile, &target);
+        let adoptable = adoptable(self.client, &self.stores.autoscalers, profile, scaler_apis).await;
+        let adoptable =
+            adoptable.map_err(|source| Error::Read { what: "what scales the target".to_owned(), source })?;
         let live = Children {
             autoscaler: autoscaler?,
             disruption_budget: disruption_budget?,
@@ -97,7 +104,7 @@ impl Reader<'_> {
             vm_rule: vm_rule?,
             rule_file: rule_file?,
         };
-        Ok(Observed { now, target, rivals, live, rule_apis })
+        Ok(Observed { now, target, rivals, live, rule_apis, adoptable })
     }
 
     async fn child<K>(&self, namespace: &str, name: &str) -> Result<Option<K>, Error>
@@ -138,6 +145,7 @@ impl Reader<'_> {
             ready: number(&object, "/status/readyReplicas"),
             selector: status.selector.as_deref().and_then(selector_from_text),
             pod_labels: pod_labels(&object),
+            override_reason: override_reason(&object),
         }))
     }
 
@@ -216,7 +224,12 @@ fn app_workload(object: &DynamicObject) -> Workload {
         ready: Some(number(object, "/status/readyReplicas").unwrap_or(0)),
         selector: selector.filter(names_something),
         pod_labels: pod_labels(object),
+        override_reason: override_reason(object),
     }
+}
+
+fn override_reason(object: &DynamicObject) -> Option<String> {
+    object.annotations().get(annotations::OVERRIDE).cloned()
 }
 
 fn pod_labels(object: &DynamicObject) -> std::collections::BTreeMap<String, String> {

@@ -48,7 +48,10 @@ fn status_of(
     let snapshot = Snapshot { at: now(), answer };
     let options = Settings::default().slo;
     let evaluation = evaluate(&checked, &alerting(profile), &options, &snapshot, profile.status.as_ref());
-    status(&Facts { profile, checked: &checked, observed, applied, evaluation: &evaluation }, now())
+    status(
+        &Facts { profile, checked: &checked, observed, applied, evaluation: &evaluation, decided: None, overlay: None },
+        now(),
+    )
 }
 
 fn condition(status: &PerformanceProfileStatus, type_: &str) -> (String, String, String) {

@@ -18,7 +18,7 @@ pub struct Transition {
 
 /// The events between two statuses: conditions that turned, and objectives that changed their state.
 pub fn transitions(old: &PerformanceProfileStatus, new: &PerformanceProfileStatus) -> Vec<Transition> {
-    let mut all = Vec::new();
+    let mut all = super::enforcement::transitions(old, new);
     for condition in &new.conditions {
         let before = old.conditions.iter().find(|before| before.type_ == condition.type_);
         // `Ready` repeats the first of the others that is not true, and `ObjectivesMet` the objectives below.

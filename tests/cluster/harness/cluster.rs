@@ -17,7 +17,7 @@ use tokio::sync::OnceCell;
 
 use super::{
     PATIENCE,
-    definitions::{definition, vm_rule_definition},
+    definitions::{definition, is_for_tests, scaler_definitions, vm_rule_definition},
     eventually,
 };
 
@@ -98,7 +98,7 @@ impl Cluster {
         Ok(last)
     }
 
-    async fn apply_value(&self, manifest: &Value) -> Result<Value, String> {
+    pub async fn apply_value(&self, manifest: &Value) -> Result<Value, String> {
         let name = manifest["metadata"]["name"].as_str().unwrap_or_default();
         let api = self.api(manifest["kind"].as_str().unwrap_or_default());
         let applied = api.patch(name, &PatchParams::apply(TESTER).force(), &Patch::Apply(manifest)).await;
@@ -259,7 +259,7 @@ fn value(object: DynamicObject) -> Value {
 }
 
 /// The kinds that the tests speak of; the second is whether they are in a namespace.
-fn resource(kind: &str) -> (ApiResource, bool) {
+pub fn resource(kind: &str) -> (ApiResource, bool) {
     let (group, version, plural, namespaced) = match kind {
         "PerformanceProfile" => ("plimsoll.dev", "v1alpha1", "performanceprofiles", true),
         "HorizontalPodAutoscaler" => ("autoscaling", "v2", "horizontalpodautoscalers", true),
@@ -274,8 +274,19 @@ fn resource(kind: &str) -> (ApiResource, bool) {
         "Lease" => ("coordination.k8s.io", "v1", "leases", true),
         "Role" => ("rbac.authorization.k8s.io", "v1", "roles", true),
         "RoleBinding" => ("rbac.authorization.k8s.io", "v1", "rolebindings", true),
+        "ScaledObject" => ("keda.sh", "v1alpha1", "scaledobjects", true),
+        "Canary" => ("flagger.app", "v1beta1", "canaries", true),
+        "Rollout" => ("argoproj.io", "v1alpha1", "rollouts", true),
+        "MutatingAdmissionPolicy" => ("admissionregistration.k8s.io", "v1", "mutatingadmissionpolicies", false),
+        "MutatingAdmissionPolicyBinding" => {
+            ("admissionregistration.k8s.io", "v1", "mutatingadmissionpolicybindings", false)
+        }
         "Engine" => ("tests.plimsoll.dev", "v1", "engines", true),
         "Namespace" => ("", "v1", "namespaces", false),
+        "ValidatingAdmissionPolicy" => ("admissionregistration.k8s.io", "v1", "validatingadmissionpolicies", false),
+        "ValidatingAdmissionPolicyBinding" => {
+            ("admissionregistration.k8s.io", "v1", "validatingadmissionpolicybindings", false)
+        }
         "CustomResourceDefinition" => ("apiextensions.k8s.io", "v1", "customresourcedefinitions", false),
         other => panic!("the tests know no kind {other}"),
     };
@@ -283,7 +294,7 @@ fn resource(kind: &str) -> (ApiResource, bool) {
 }
 
 /// Connects as the kubeconfig of the lab says, or fails: a suite that passes without a cluster is worth nothing.
-async fn connect() -> Client {
+pub async fn connect() -> Client {
     Client::try_from(config().await).expect("a client")
 }
 
@@ -304,8 +315,8 @@ pub async fn config() -> Config {
     config
 }
 
-/// The definitions that the tests need. Those of the Prometheus Operator and of the VictoriaMetrics operator are left as they are
-/// where these are installed, and stay where it is not: other suites may have come to rely on them.
+/// The definitions that the tests need. Those of other operators are left as they are where these are installed, and stay
+/// where they are not: other suites may have come to rely on them.
 async fn install_definitions(client: &Client) {
     let api = Api::<DynamicObject>::all_with(client.clone(), &resource("CustomResourceDefinition").0);
     let params = PatchParams::apply(TESTER).force();
@@ -316,10 +327,12 @@ async fn install_definitions(client: &Client) {
             all.push(definition("monitoring.coreos.com", kind, plural, &json!({})));
         }
     }
-    let vm_rules = vm_rule_definition();
-    let name = vm_rules["metadata"]["name"].as_str().expect("a name");
-    if api.get_opt(name).await.unwrap_or_else(|error| panic!("no cluster: {error}")).is_none() {
-        all.push(vm_rules);
+    for theirs in std::iter::once(vm_rule_definition()).chain(scaler_definitions()) {
+        let name = theirs["metadata"]["name"].as_str().expect("a name");
+        let there = api.get_opt(name).await.unwrap_or_else(|error| panic!("no cluster: {error}"));
+        if there.is_none_or(|there| is_for_tests(&value(there))) {
+            all.push(theirs);
+        }
     }
     let scale = json!({
         "specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas", "labelSelectorPath": ".status.selector",

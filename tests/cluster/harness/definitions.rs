@@ -2,11 +2,19 @@
 
 use serde_json::{Value, json};
 
+/// On every definition that comes from here.
+const MARK: &str = "unapproved, for tests";
+
+/// Whether a definition comes from here, perhaps from an older version of it.
+pub fn is_for_tests(definition: &Value) -> bool {
+    definition["metadata"]["annotations"]["api-approved.kubernetes.io"] == MARK
+}
+
 pub fn definition(group: &str, kind: &str, plural: &str, subresources: &Value) -> Value {
     json!({
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": format!("{plural}.{group}"), "annotations": {"api-approved.kubernetes.io": "unapproved, for tests"}},
+        "metadata": {"name": format!("{plural}.{group}"), "annotations": {"api-approved.kubernetes.io": MARK}},
         "spec": {
             "group": group,
             "scope": "Namespaced",
@@ -54,4 +62,20 @@ pub fn vm_rule_definition() -> Value {
         },
     });
     all
+}
+
+/// The kinds of KEDA, Flagger and Argo Rollouts that say what scales or is scaled: their names, and any content at all.
+pub fn scaler_definitions() -> [Value; 3] {
+    let scale = json!({"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas",
+        "labelSelectorPath": ".status.selector"});
+    [
+        ("keda.sh", "ScaledObject", "scaledobjects", "v1alpha1", json!({"status": {}})),
+        ("flagger.app", "Canary", "canaries", "v1beta1", json!({"status": {}})),
+        ("argoproj.io", "Rollout", "rollouts", "v1alpha1", json!({"scale": scale, "status": {}})),
+    ]
+    .map(|(group, kind, plural, version, subresources)| {
+        let mut all = definition(group, kind, plural, &subresources);
+        all["spec"]["versions"][0]["name"] = json!(version);
+        all
+    })
 }

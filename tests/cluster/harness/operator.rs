@@ -123,6 +123,11 @@ impl Operator {
         .await
     }
 
+    /// Where it serves.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     pub async fn get(&self, path: &str) -> (u16, String) {
         self.send(self.http.get(format!("http://{}{path}", self.address))).await
     }

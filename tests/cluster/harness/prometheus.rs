@@ -32,6 +32,17 @@ impl Numbers {
     }
 }
 
+/// The quick signals of one profile with one objective.
+#[derive(Debug, Clone, Copy)]
+pub struct Load {
+    /// Requests a second.
+    pub rate: f64,
+    /// The share of them that is bad.
+    pub bad_share: f64,
+    /// Requests in flight.
+    pub in_flight: f64,
+}
+
 /// How it behaves.
 #[derive(Debug, Clone, Default)]
 enum Mode {
@@ -45,6 +56,7 @@ enum Mode {
 struct Content {
     mode: Mode,
     objectives: BTreeMap<[String; 3], Numbers>,
+    loads: BTreeMap<[String; 3], Load>,
     /// Groups that are loaded, with the error of their rules.
     loaded: BTreeMap<[String; 3], Option<String>>,
     asked: u32,
@@ -109,6 +121,11 @@ impl Prometheus {
         self.content.lock().unwrap().objectives.insert(key(namespace, profile, objective), numbers);
     }
 
+    /// Sets the quick signals of a profile.
+    pub fn signal(&self, namespace: &str, profile: &str, objective: &str, load: Load) {
+        self.content.lock().unwrap().loads.insert(key(namespace, profile, objective), load);
+    }
+
     /// Nothing is recorded of this objective any more.
     pub fn forget(&self, namespace: &str, profile: &str, objective: &str) {
         self.content.lock().unwrap().objectives.remove(&key(namespace, profile, objective));
@@ -161,6 +178,9 @@ async fn answer(State(content): State<Shared>, request: axum::extract::Request) 
     let content = content.lock().unwrap();
     let data = if path == "/api/v1/rules" {
         json!({"groups": rule_groups(&content)})
+    } else if String::from_utf8_lossy(&query).contains("signal") {
+        let timestamps = String::from_utf8_lossy(&query).contains("timestamp");
+        json!({"resultType": "vector", "result": signals(&content, timestamps)})
     } else if String::from_utf8_lossy(&query).contains("timestamp") {
         json!({"resultType": "vector", "result": times(&content)})
     } else {
@@ -197,6 +217,8 @@ fn recorded(content: &Content) -> Vec<Value> {
             ("plimsoll:burn_rate:1h", "0.1"),
             ("plimsoll:burn_rate:5m", "0.1"),
             ("plimsoll:bad:rate1h", "0.001"),
+            ("plimsoll:signal:total", "100"),
+            ("plimsoll:signal:bad", "0.01"),
         ];
         let nan = budget.1 == "NaN";
         let others = others.map(|(name, value)| (name, if nan { "NaN" } else { value }.to_owned()));
@@ -208,6 +230,27 @@ fn recorded(content: &Content) -> Vec<Value> {
 fn times(content: &Content) -> Vec<Value> {
     let time = |numbers: &Numbers| (now() - numbers.age.as_secs_f64()).to_string();
     content.objectives.iter().map(|(labels, numbers)| sample(labels, None, &time(numbers))).collect()
+}
+
+fn signals(content: &Content, timestamps: bool) -> Vec<Value> {
+    let series = |(labels, load): (&[String; 3], &Load)| {
+        if timestamps {
+            return vec![sample(labels, None, &now().to_string())];
+        }
+        let Load { rate, bad_share, in_flight } = *load;
+        // No two sums of durations are the same.
+        let in_flight = in_flight * (1.0 + now().fract() / 1e6);
+        let numbers = [
+            ("plimsoll:signal:total", rate),
+            ("plimsoll:signal:bad", rate * bad_share),
+            ("plimsoll:total:rate5m", rate),
+            ("plimsoll:bad:rate5m", rate * bad_share),
+            ("plimsoll:signal:requests", rate),
+            ("plimsoll:signal:in_flight", in_flight),
+        ];
+        numbers.map(|(name, value)| sample(labels, Some(name), &value.to_string())).to_vec()
+    };
+    content.loads.iter().flat_map(series).collect()
 }
 
 fn rule_groups(content: &Content) -> Vec<Value> {

@@ -71,7 +71,7 @@ impl Simulation {
         let stated = tolerances.last().unwrap_or(0.1);
         self.need = match random.within(0, 19) {
             0 | 1 => f64::from(random.small(0, most)),
-            2 => 0.0,
+            2 => random.pick(&[0.0, 0.0, 0.0, -1.5]),
             3 | 4 => self.need * f64::from(random.small(50, 200)) / 100.0,
             5..=7 => f64::from(replicas) * random.pick(&[1.1, 0.9, 1.0 + stated, 1.0 - stated, 1.0, 1.101, 0.899]),
             _ => self.need,

@@ -25,7 +25,11 @@ pub(super) fn ask(spec: &Spec, calculator: &Calculator<'_>) -> Consensus {
     for metric in &spec.metrics {
         match calculator.propose(metric) {
             Ok(proposal) => {
-                highest = highest.max(proposal.replicas);
+                // Not the same as a maximum from 0: of a metric below zero a number below zero comes, which is less than
+                // no replicas at all.
+                if highest == 0 || proposal.replicas > highest {
+                    highest = proposal.replicas;
+                }
                 currents.push(Some(proposal.current));
             }
             Err(problem) => {

@@ -45,7 +45,7 @@ impl Autoscaler {
             outcome.proposal = replicas;
             self.conditions.active = Some(active);
             if let Some(replicas) = replicas {
-                outcome.desired = self.normalize(spec, current, replicas, now_ms);
+                outcome.desired = self.normalize(spec, current, replicas.max(0), now_ms);
                 if current == 0 && from_zero {
                     outcome.desired = outcome.desired.max(spec.min);
                 }

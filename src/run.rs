@@ -1,9 +1,6 @@
 //! `plimsoll run`: wires the lease, the watches, the clock and the servers together.
 
-use std::{
-    sync::{Arc, atomic::AtomicBool},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use axum::http::HeaderValue;
 use k8s_openapi::jiff::Timestamp;
@@ -22,7 +19,7 @@ use crate::{
     kube::{Candidate, LeaseLost, RuleApis, ScalerApis, api_served, message, rule_apis, scaler_apis},
     metrics::Metrics,
     profile::{Controller, Shared, WorkloadCollector},
-    prometheus::{self, Answer, Evaluator, SignalSnapshot, SignalSource, Snapshot},
+    prometheus::{self, Answer, Evaluator, SignalSnapshot, SignalSource, Snapshot, Wanted},
     readiness::Readiness,
     telemetry::LogLevel,
 };
@@ -181,10 +178,11 @@ fn lead(
     tasks.spawn(evaluator.run(stop.clone()));
     let unasked = SignalSnapshot { at: Timestamp::now(), answer: None };
     let (signal_sender, signals) = watch::channel(Arc::new(unasked));
-    let signals_wanted = Arc::new(AtomicBool::new(false));
+    let signals_wanted = Arc::new(Wanted::default());
     let source = SignalSource {
         prometheus: client_of(args, metrics),
         wanted: Arc::clone(&signals_wanted),
+        interval: prometheus::LOOK_EVERY.min(args.rules.evaluation_interval.into()),
         snapshots: signal_sender,
     };
     tasks.spawn(source.run(stop.clone()));

@@ -98,7 +98,8 @@ children() { # yes|no ARGUMENT...
 }
 never() { # ARGUMENT...
   can no get,list,watch,create,update,patch,delete secrets "$@"
-  can no get,list,create,delete pods "$@"
+  can no get,watch,create,patch,delete pods "$@"
+  can no get,watch,create,patch,delete nodes "$@"
   can no create pods --subresource=exec "$@"
   can no create,update,patch,delete deployments.apps "$@"
   can no update,patch deployments.apps --subresource=scale "$@"
@@ -119,6 +120,12 @@ can yes get,list,watch replicationcontrollers -n $other
 can yes get replicationcontrollers --subresource=scale -n $other
 can no patch replicationcontrollers --subresource=scale -n $other
 can yes create,patch events.events.k8s.io -n $other
+# A kind that is not served cannot be asked about.
+if k api-resources --api-group=keda.sh -o name 2>/dev/null | grep -q scaledobjects; then
+  can yes get,list,patch scaledobjects.keda.sh -n $other
+  can no create,update,delete scaledobjects.keda.sh -n $other
+fi
+can yes list pods -n $other; can yes list nodes
 if [ ${#monitoring[@]} = 0 ]; then
   can yes get,list,watch,create,patch,delete prometheusrules.monitoring.coreos.com -n $other
   check "accepted: deploy/alertmanager" k apply --server-side --dry-run=server --validate=strict -n $other -f deploy/alertmanager/alertmanagerconfig.yaml
@@ -158,6 +165,7 @@ check "no cluster-wide binding is left" fails '' sh -c "'$kubectl' get clusterro
 children yes -n $ns; children no -n $other
 can yes get,list,watch performanceprofiles.plimsoll.dev -n $ns
 can no get,list,watch performanceprofiles.plimsoll.dev -A
+can yes list pods -n $ns; can no list pods -n $other; can no list nodes
 can no get customresourcedefinitions.apiextensions.k8s.io/$crd
 can yes get,update leases.coordination.k8s.io/plimsoll -n $ns
 never -n $ns; never -n $other

@@ -156,6 +156,7 @@ fn objectives_are_explained_as_before() {
         "32-maintenance",
         "33-composite",
         "34-burn-threshold",
+        "35-enforcement",
     ] {
         let golden = common::repository("tests/golden/profiles").join(name);
         let mut command = common::plimsoll();

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 mod common;
 
 /// Files and directories that decide.
-const PURE: [&str; 32] = [
+const PURE: &[&str] = &[
     "src/api",
     "src/arena",
     "src/arena.rs",
@@ -37,6 +37,11 @@ const PURE: [&str; 32] = [
     "src/profile/finding.rs",
     "src/profile/freeze",
     "src/profile/freeze.rs",
+    "src/profile/overlay/find.rs",
+    "src/profile/overlay/lever.rs",
+    "src/profile/overlay/owners.rs",
+    "src/profile/overlay/plan.rs",
+    "src/profile/overlay/record.rs",
     "src/profile/settings.rs",
     "src/profile/status",
     "src/profile/status.rs",

@@ -18,6 +18,8 @@ const GOOD_SETS: usize = 5;
 const WAITING: i64 = 20;
 /// A dependency is held for the cause until its queue has been gone this long, in seconds.
 const WAITING_GONE: i64 = 600;
+/// As many of the requests in flight that wait for a dependency are where the time goes.
+const WAITING_SHARE: f64 = 0.3;
 /// CPU below this share of its target is low.
 const LOW_CPU: f64 = 0.7;
 /// The need is beyond the maximum for this long before it is said, in seconds.
@@ -105,8 +107,8 @@ pub(super) fn release_suspected(turn: &Turn<'_>) -> bool {
 /// Keeps account of a queue in front of a dependency.
 pub(super) fn note_dependency(turn: &mut Turn<'_>) {
     let Some(measured) = turn.evidence() else { return };
-    let waiting = measured.waiting.is_some_and(|waiting| waiting >= 1.0);
-    if !waiting {
+    let waiting = measured.waiting.unwrap_or(0.0);
+    if waiting < 1.0 {
         turn.memory.waiting_since = 0;
         return;
     }
@@ -114,7 +116,9 @@ pub(super) fn note_dependency(turn: &mut Turn<'_>) {
         turn.memory.waiting_since = turn.now;
     }
     let low = turn.signals.autoscaler.cpu.is_none_or(|(now, target)| now < target * LOW_CPU);
-    if low && turn.now - turn.memory.waiting_since >= WAITING {
+    // An autoscaler that follows the CPU keeps it from being low: where most of the requests in flight wait, that is the cause too.
+    let most = measured.load.is_some_and(|load| waiting >= load.in_flight * WAITING_SHARE);
+    if (low || most) && turn.now - turn.memory.waiting_since >= WAITING {
         turn.memory.dependency_until = turn.now + WAITING_GONE;
     }
 }

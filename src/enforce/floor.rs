@@ -33,8 +33,11 @@ const PROVE_AFTER_READY: i64 = 75;
 const NEVER_READY: i64 = 600;
 /// A raise that leaves more than this share of the bad events did not help.
 const HELPED: f64 = 0.7;
-/// Seconds without raises after one that did not help.
+/// Seconds without raises after one that did not help; twice as long each time that this happens again soon after.
 const LATCH: i64 = 600;
+const LONGEST_LATCH: i64 = 4_800;
+/// Beyond the target by this factor the autoscaler is behind: it keeps its metric near the target always.
+const BEYOND: f64 = 1.1;
 /// Seconds without a burn before the floor is lowered, at first and at most.
 pub(super) const RELAX: i64 = 120;
 const LONGEST_RELAX: i64 = 2_100;
@@ -55,16 +58,16 @@ fn fast(objective: &Objective) -> bool {
 }
 
 /// Evidence that the pods have too much to do, in words.
-fn saturation(turn: &Turn<'_>) -> Option<String> {
+fn saturation(turn: &Turn<'_>, near: f64) -> Option<String> {
     turn.evidence()?;
-    if let Some(pressure) = turn.sizing.pressure.filter(|pressure| *pressure >= NEAR) {
+    if let Some(pressure) = turn.sizing.pressure.filter(|pressure| *pressure >= near) {
         return Some(format!(
             "{pressure:.2} times the requests in flight that {} pods carry well",
             turn.signals.workload.ready
         ));
     }
-    let near = turn.signals.autoscaler.cpu.filter(|(now, target)| *now >= target * NEAR);
-    near.map(|(now, target)| format!("CPU at {now:.0} % of its requests, with a target of {target:.0} %"))
+    let busy = turn.signals.autoscaler.cpu.filter(|(now, target)| *now >= target * near);
+    busy.map(|(now, target)| format!("CPU at {now:.0} % of its requests, with a target of {target:.0} %"))
 }
 
 /// Looks at what a raise has brought.
@@ -72,7 +75,7 @@ pub(super) fn prove(turn: &mut Turn<'_>) {
     let now = turn.now;
     let key = format!("{} {}", turn.settings.generation, turn.signals.workload.revision);
     if turn.memory.latched_for != key {
-        turn.memory.latched_until = 0;
+        (turn.memory.latched_until, turn.memory.latched_for_s) = (0, 0);
         turn.memory.latched_for.clone_from(&key);
     }
     let Some(mut experiment) = turn.memory.experiment else { return };
@@ -106,8 +109,12 @@ pub(super) fn prove(turn: &mut Turn<'_>) {
         per_cent(bad),
         experiment.ready
     );
-    if burns && bad > experiment.bad_share * HELPED {
-        turn.memory.latched_until = now + LATCH;
+    // Less than by chance, and the pods have time to spare: it is not for want of them that it burns.
+    let spare = saturation(turn, NEAR).is_none() && bad > experiment.usual_share * HELPED;
+    if burns && (bad > experiment.bad_share * HELPED || spare) {
+        let again = now - turn.memory.latched_until <= AGAIN && turn.memory.latched_for_s > 0;
+        let length = if again { (turn.memory.latched_for_s * 2).min(LONGEST_LATCH) } else { LATCH };
+        (turn.memory.latched_until, turn.memory.latched_for_s) = (now + length, length);
         turn.saw(Kind::RaiseFloor, format!("ScalingIneffective: {seen}"));
     } else {
         turn.saw(Kind::RaiseFloor, seen);
@@ -130,8 +137,10 @@ pub(super) fn in_vain(turn: &Turn<'_>) -> bool {
 /// Raises the floor where the budget burns fast for want of pods.
 pub(super) fn raise(turn: &mut Turn<'_>) {
     let now = turn.now;
-    let Some(evidence) = saturation(turn) else { return };
-    turn.memory.saturated_at = now;
+    let Some(evidence) = saturation(turn, NEAR) else { return };
+    if saturation(turn, BEYOND).is_some() {
+        turn.memory.saturated_at = now;
+    }
     if !turn.settings.scaling || in_vain(turn) || now - turn.memory.raised_at < RAISE_EVERY {
         return;
     }
@@ -157,9 +166,11 @@ pub(super) fn raise(turn: &mut Turn<'_>) {
     turn.memory.peak_need = turn.memory.peak_need.max(turn.sizing.need.unwrap_or(0));
     turn.memory.floor = f64::from(floor);
     turn.memory.raised_at = now;
+    turn.memory.saturated_at = now;
     let share = worst.minute.map_or(0.0, super::Rates::bad_share);
+    let usual_share = worst.five_minutes.map_or(share, super::Rates::bad_share).min(share);
     if turn.memory.experiment.is_none() {
-        turn.memory.experiment = Some(Experiment { at: now, ready, bad_share: share, grown_at: 0 });
+        turn.memory.experiment = Some(Experiment { at: now, ready, bad_share: share, usual_share, grown_at: 0 });
     }
     let words = Words {
         trigger: format!(

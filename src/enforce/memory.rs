@@ -33,6 +33,8 @@ pub struct Memory {
     pub experiment: Option<Experiment>,
     /// Until when more pods are not asked for because they did not help.
     pub latched_until: i64,
+    /// How long the last latch was, in seconds.
+    pub latched_for_s: i64,
     /// Generation and revision that the latch is for.
     pub latched_for: String,
     /// When there was last evidence of saturation.
@@ -86,8 +88,10 @@ pub struct Experiment {
     pub at: i64,
     /// Ready pods then.
     pub ready: i32,
-    /// Share of bad events then.
+    /// Share of bad events over the last minute then.
     pub bad_share: f64,
+    /// Share of bad events over five minutes then, where it was lower: the share over a minute may have been chance.
+    pub usual_share: f64,
     /// When there were a tenth more pods ready; 0 while there are not.
     pub grown_at: i64,
 }
@@ -143,6 +147,8 @@ pub struct Learned {
     pub per_pod: f64,
     /// Looks that this rests on.
     pub looks: u32,
+    /// Series that one pod is counted in; 0 while not known.
+    pub series_per_pod: f64,
     /// When the target was last moved.
     pub moved_at: i64,
     /// The last requests a second, newest last, with their times.
@@ -192,6 +198,7 @@ impl Memory {
             (&mut all.learned.service_seconds, before.learned.service_seconds),
             (&mut all.learned.per_pod, before.learned.per_pod),
             (&mut all.learned.target, before.learned.target),
+            (&mut all.learned.series_per_pod, before.learned.series_per_pod),
             (&mut all.release.rate, before.release.rate),
         ] {
             // A fifth: what is learned comes back within minutes.

@@ -22,6 +22,8 @@ const AHEAD: f64 = 75.0;
 const MOST_AHEAD: f64 = 1.25;
 /// CPU below this, per cent of requests, tells nothing of what a pod can do.
 const TELLING_CPU: f64 = 20.0;
+/// With less than this share of the series that a pod is usually counted in, a part of the load is not seen.
+const WHOLE: f64 = 0.8;
 /// Looks after which what is learned is relied on: five minutes at ten seconds.
 pub(super) const CONFIDENT: u32 = 30;
 
@@ -108,6 +110,7 @@ fn learn_per_pod(turn: &mut Turn<'_>, in_flight: f64) {
     let ready = f64::from(turn.signals.workload.ready.max(1));
     let cpu = turn.signals.autoscaler.cpu;
     let concurrency = turn.settings.concurrency;
+    let series = turn.evidence().and_then(|measured| measured.series);
     let learned = &mut turn.memory.learned;
     if clean && settled {
         learned.looks = learned.looks.saturating_add(1);
@@ -119,8 +122,14 @@ fn learn_per_pod(turn: &mut Turn<'_>, in_flight: f64) {
         learned.per_pod = slots * learned.target;
         return;
     }
-    if !clean || !settled || in_flight <= 0.0 {
+    // Where a part of the series is missing, so is a part of the load.
+    let part = series.is_some_and(|now| now / ready < learned.series_per_pod * WHOLE);
+    if !clean || !settled || in_flight <= 0.0 || part {
         return;
+    }
+    if let Some(now) = series {
+        let known = learned.series_per_pod;
+        learned.series_per_pod = if known > 0.0 { known + WEIGHT * (now / ready - known) } else { now / ready };
     }
     let carried = in_flight / ready;
     match cpu {

@@ -1,9 +1,6 @@
 //! Wires watches to the reconcile.
 
-use std::{
-    sync::{Arc, atomic::AtomicBool},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use futures::{Stream, StreamExt, stream};
 use k8s_openapi::{
@@ -44,7 +41,7 @@ use crate::{
     api::labels,
     kube::{PrometheusRule, RuleApis, ScalerApis, VMRule},
     metrics::Metrics,
-    prometheus::{News, SignalSnapshot, Snapshot},
+    prometheus::{News, SignalSnapshot, Snapshot, Wanted},
 };
 
 /// Changes that come together are looked at once. Far below the two seconds within which drift is to be mended.
@@ -70,7 +67,7 @@ pub struct Shared {
     /// What enforcement looks at.
     pub signals: watch::Receiver<Arc<SignalSnapshot>>,
     /// Set while any profile wants signals.
-    pub signals_wanted: Arc<AtomicBool>,
+    pub signals_wanted: Arc<Wanted>,
     /// Profiles about which Prometheus has news.
     pub news: broadcast::Sender<Arc<Vec<News>>>,
     /// Which APIs for rule objects the cluster serves.

@@ -2,10 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
 };
 
 use k8s_openapi::{
@@ -35,7 +32,7 @@ use crate::{
     api::v1alpha1::{AutoscalingMode, EnforcementMode, PerformanceProfile, TargetRef},
     enforce::{Memory, decide},
     kube::{is_owned_by, message},
-    prometheus::{ProfileSignals, SignalSnapshot},
+    prometheus::{ProfileSignals, SignalSnapshot, Wanted},
 };
 
 mod decisions;
@@ -66,7 +63,7 @@ pub struct Enforcer {
     /// The quick signals.
     pub signals: watch::Receiver<Arc<SignalSnapshot>>,
     /// Set while any profile wants signals.
-    pub wanted: Arc<AtomicBool>,
+    pub wanted: Arc<Wanted>,
     /// Where the decisions go.
     pub decisions: Decisions,
     /// Profiles whose decision has changed.
@@ -105,7 +102,7 @@ impl Enforcer {
         self.decisions.retain(&keys);
         // Only ever set here: another controller of this process may want signals although this one does not.
         if !enforced.is_empty() {
-            self.wanted.store(true, Ordering::Relaxed);
+            self.wanted.say();
         }
         // Before the first look nothing is known, which is not the same as numbers that are gone.
         let Some(signals) = &snapshot.answer else { return };

@@ -11,14 +11,14 @@ use std::{
 
 use k8s_openapi::jiff::Timestamp;
 use prometheus_http_query::response::InstantVector;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{Client, age};
 use crate::slo::signals;
 
-/// Seconds between two looks: the rules record every 15 s.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// Time between two looks at the most: the rules record every 15 s.
+pub const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// The age in seconds up to which signals are fresh: three evaluations and half a minute, for one may be late.
 const LONGEST_AGE: i64 = 75;
 
@@ -74,12 +74,30 @@ impl ProfileSignals {
     }
 }
 
+/// Whether anybody wants signals: until then Prometheus is not asked.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    said: AtomicBool,
+    first: Notify,
+}
+
+impl Wanted {
+    /// Says so. The first time it is looked at once.
+    pub fn say(&self) {
+        if !self.said.swap(true, Ordering::Relaxed) {
+            self.first.notify_one();
+        }
+    }
+}
+
 /// Looks on a clock of its own, while there is a profile that wants it.
 pub struct SignalSource {
     /// The Prometheus to ask; nothing where the operator was started without.
     pub prometheus: Option<Client>,
-    /// Whether any profile wants signals: set by those who decide.
-    pub wanted: Arc<AtomicBool>,
+    /// Whether any profile wants signals: said by those who decide.
+    pub wanted: Arc<Wanted>,
+    /// Time between two looks.
+    pub interval: Duration,
     /// Where the findings go.
     pub snapshots: watch::Sender<Arc<SignalSnapshot>>,
 }
@@ -87,17 +105,18 @@ pub struct SignalSource {
 impl SignalSource {
     /// Looks until told to stop.
     pub async fn run(self, stop: CancellationToken) {
-        let mut clock = tokio::time::interval(LOOK_EVERY);
+        let mut clock = tokio::time::interval(self.interval);
         clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = clock.tick() => {}
+                () = self.wanted.first.notified() => {}
             }
             let looked = async {
                 match &self.prometheus {
                     None => Some(Err("the operator was started without --prometheus-url".to_owned())),
-                    Some(_) if !self.wanted.load(Ordering::Relaxed) => None,
+                    Some(_) if !self.wanted.said.load(Ordering::Relaxed) => None,
                     Some(prometheus) => Some(look(prometheus).await),
                 }
             };

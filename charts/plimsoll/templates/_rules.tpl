@@ -1,4 +1,4 @@
-{{/* What the operator may do, and nothing else: no Secrets, no pods, no wildcard. */}}
+{{/* What the operator may do, and nothing else: no Secrets, no pods but to count them, no wildcard. */}}
 {{- define "plimsoll.rules" -}}
 - apiGroups: [plimsoll.dev]
   resources: [performanceprofiles]
@@ -22,6 +22,13 @@
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [get, list, watch, create, patch, delete]
+# What is adopted beside autoscalers, and what says which autoscaler counts.
+- apiGroups: [keda.sh]
+  resources: [scaledobjects]
+  verbs: [get, list, patch]
+- apiGroups: [flagger.app]
+  resources: [canaries]
+  verbs: [list]
 # To say which label the ruleSelector of an installation asks for.
 - apiGroups: [monitoring.coreos.com]
   resources: [prometheuses]
@@ -43,6 +50,16 @@
   - {{ . }}/scale
   {{- end }}
   verbs: [get]
+{{- end }}
+# Enforcement: pods that find no node, or are on one that is cordoned.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list]
+{{- if not .Values.namespaces }}
+# Which nodes are cordoned. A Role cannot give this: there is no surge for drains then.
+- apiGroups: [""]
+  resources: [nodes]
+  verbs: [list]
 {{- end }}
 - apiGroups: [events.k8s.io]
   resources: [events]

@@ -117,9 +117,9 @@ pub fn plan(
     // What is on the object about another one is none of ours.
     let concerned = stored.is_some() || !record.is_empty();
     for (key, note) in [(annotations::ORIGINAL, record.annotation()), (annotations::FLOOR, record.floor_annotation())] {
-        let path = ["metadata", "annotations", key];
-        if concerned && at(live, &path).unwrap_or(&Value::Null) != &note {
-            put(&mut patch, &path, note);
+        let place = ["metadata", "annotations", key];
+        if concerned && at(live, &place).unwrap_or(&Value::Null) != &note {
+            put(&mut patch, &place, note);
         }
     }
     let something = patch.as_object().is_some_and(|patch| !patch.is_empty());

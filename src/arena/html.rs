@@ -35,7 +35,7 @@ pub fn html(matrix: &Matrix) -> String {
         matrix.minutes,
         WARM_UP / super::number::MINUTE
     );
-    for half in Half::ALL {
+    for half in Half::of(matrix) {
         summary(matrix, half, &mut page);
     }
     for half in [Half::Tuned, Half::HeldOut] {

@@ -11,12 +11,12 @@ use super::{
 /// What the matrix says, as a document: `{"cells": […], "summary": {…}}`. Every figure is a mean with half of its interval of
 /// 95 %; shares are from 0 to 1, lengths in minutes.
 pub fn json(matrix: &Matrix) -> Value {
-    let halves = Half::ALL.map(|half| (half.name().to_owned(), summary(matrix, half)));
+    let halves = Half::of(matrix).into_iter().map(|half| (half.name().to_owned(), summary(matrix, half)));
     json!({
         "seeds": matrix.seeds,
         "minutes": matrix.minutes,
         "cells": matrix.rows.iter().map(row).collect::<Vec<_>>(),
-        "summary": halves.into_iter().collect::<serde_json::Map<_, _>>(),
+        "summary": halves.collect::<serde_json::Map<_, _>>(),
     })
 }
 

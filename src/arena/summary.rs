@@ -22,8 +22,15 @@ pub enum Half {
 }
 
 impl Half {
-    /// All halves, and the whole.
-    pub const ALL: [Self; 3] = [Self::Tuned, Self::HeldOut, Self::All];
+    /// The halves that a matrix has, and the whole if it has both.
+    pub fn of(matrix: &Matrix) -> Vec<Self> {
+        let some = |half: &Self| matrix.rows.iter().any(|row| half.has(row));
+        let mut halves: Vec<Self> = [Self::Tuned, Self::HeldOut].into_iter().filter(some).collect();
+        if halves.len() == 2 {
+            halves.push(Self::All);
+        }
+        halves
+    }
 
     /// Its name.
     pub const fn name(self) -> &'static str {

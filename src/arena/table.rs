@@ -32,7 +32,7 @@ pub fn table(matrix: &Matrix) -> String {
     for half in [Half::Tuned, Half::HeldOut] {
         side_by_side(matrix, half, &mut text);
     }
-    for half in Half::ALL {
+    for half in Half::of(matrix) {
         summary(matrix, half, &mut text);
     }
     let _ = writeln!(

@@ -59,7 +59,8 @@ pub mod conditions {
     pub const OBJECTIVES_MET: &str = "ObjectivesMet";
     /// The operator writes for this profile: false while it is paused.
     pub const ACTIVE: &str = "Active";
-    /// Enforcement is able to act: it is on, not paused, its numbers can be trusted, and no one takes its fields.
+    /// Enforcement is on and does what it can: false while it only observes or is paused, cannot trust its numbers, has its fields
+    /// taken, or has found that more pods are not the cure.
     pub const ENFORCING: &str = "Enforcing";
     /// The demand fits below the maximum of replicas, and the cluster and the dependencies carry that many.
     pub const CAPACITY_SUFFICIENT: &str = "CapacitySufficient";

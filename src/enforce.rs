@@ -25,7 +25,7 @@ mod trust;
 
 pub use action::{Action, Kind};
 pub use decide::{Decision, Verdict, decide};
-pub use freeze::{Freeze, FreezeLevel};
+pub use freeze::{Cause, Freeze, FreezeLevel};
 pub use memory::Memory;
 pub use settings::Settings;
 pub use signals::{Autoscaler, Limits, Load, Measured, Metrics, Objective, Rates, Scheduled, Signals, Workload};

@@ -86,7 +86,7 @@ pub(super) fn note_release(turn: &mut Turn<'_>) {
         let surplus = release.good.len().saturating_sub(GOOD_SETS);
         release.good.drain(..surplus);
     }
-    if !trusted {
+    if !trusted || turn.signals.maintenance {
         return;
     }
     let began_with_it =
@@ -222,7 +222,8 @@ pub(super) fn verdicts(turn: &mut Turn<'_>) {
 
 /// A moment as people read it. The words must not change from look to look, so it is no count of seconds.
 fn moment(seconds: i64) -> String {
-    Timestamp::from_second(seconds).map_or_else(|_| "later".to_owned(), |time| time.strftime("%H:%M:%SZ").to_string())
+    Timestamp::from_second(seconds)
+        .map_or_else(|_| "later".to_owned(), |time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 
 /// Pods that a need asks for, with a margin.

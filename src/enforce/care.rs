@@ -3,6 +3,7 @@
 use super::{
     Kind, Objective,
     decide::{Turn, Words},
+    trust,
 };
 
 /// Below this share of the error budget the disruption budget is strict, and above this one not any more.
@@ -16,13 +17,18 @@ const LONGEST_SURGE: i64 = 7_200;
 /// Makes the disruption budget strict, or gives it back.
 pub(super) fn disruption(turn: &mut Turn<'_>) {
     let now = turn.now;
+    if turn.memory.strict && (!turn.settings.disruption || !turn.trusted && !trust::is_dark(turn)) {
+        turn.memory.strict = false;
+        turn.memory.strict_changed_at = now;
+        turn.finish(Kind::StrictDisruptionBudget, "not wanted, or not known for more than 2h");
+    }
     let Some(measured) = turn.evidence() else { return };
     if now - turn.memory.strict_changed_at < CHANGE_EVERY && turn.memory.strict_changed_at > 0 {
         return;
     }
     let left = measured.objectives.iter().filter_map(|objective| objective.budget_remaining).reduce(f64::min);
     let Some(left) = left else { return };
-    if !turn.memory.strict && left < LOW && turn.may_begin() {
+    if !turn.memory.strict && turn.settings.disruption && left < LOW && turn.may_begin() {
         turn.memory.strict = true;
         turn.memory.strict_changed_at = now;
         let lowest = measured.objectives.iter().min_by(|one, other| {

@@ -27,14 +27,14 @@ pub(super) fn follow(turn: &mut Turn<'_>) {
     // Without trusted numbers the demand is not known: what it was stays.
     let dark = !turn.trusted && trust::is_dark(turn);
     // Nor are pods taken away because others would not help.
-    let keep = turn.settings.scaling && (dark || in_vain(turn) && !latched(turn));
+    let keep = turn.settings.scaling && (dark || in_vain(turn) && !latched(turn) || turn.sizing.partial);
     let wanted = f64::from(demand.max(planned).min(most));
     let up = wanted > f64::from(min) && wanted > before * if planned >= demand { 1.0 } else { DEAD_BAND };
-    if up && (before > 0.0 || turn.may_begin()) {
+    if up && !turn.paused() && (before > 0.0 || turn.may_begin()) {
         turn.memory.demand_floor = wanted;
     } else if wanted < before && !keep && now >= turn.memory.hold_still_until {
         let next = lowered(before, DECAY, 15).max(wanted);
-        turn.memory.demand_floor = if pods(next) <= min { 0.0 } else { next };
+        turn.memory.demand_floor = if pods(next) <= min || next < 1.0 { 0.0 } else { next };
     }
     note(turn, demand, planned, &name);
 }

@@ -20,8 +20,6 @@ const RAISE_EVERY: i64 = 60;
 const MARGIN: f64 = 1.15;
 /// A queue that has grown is worked off with more, but with the margin no more than so many times the need.
 const MOST_DRAIN: f64 = 1.5;
-/// While it burns growth is extrapolated further than without: to at most so many times the need.
-const MOST_GROWTH: f64 = 2.0;
 /// Where the pods are saturated although they are as many as needed, the model is wrong: so many times the pods.
 const STEP: f64 = 1.25;
 /// While pods start, no more are asked for, unless it takes longer than this (seconds).
@@ -41,7 +39,7 @@ const LONGEST_LATCH: i64 = 4_800;
 /// Beyond the target by this factor the autoscaler is behind: it keeps its metric near the target always.
 const BEYOND: f64 = 1.1;
 /// Seconds without a burn before the floor is lowered, at first and at most.
-pub(super) const RELAX: i64 = 120;
+const RELAX: i64 = 120;
 const LONGEST_RELAX: i64 = 2_100;
 /// A burn again within this time after the floor was lowered makes that time four times as long.
 const AGAIN: i64 = 1_500;
@@ -194,9 +192,7 @@ pub(super) fn raise(turn: &mut Turn<'_>) {
 /// The pods to ask for; nothing while those that start are enough.
 fn wanted(turn: &Turn<'_>, replicas: i32, ready: i32) -> Option<i32> {
     let starting = ready < replicas && turn.now - turn.memory.raised_at.max(turn.memory.burning_since) < STARTING;
-    let drain = (turn.sizing.slowdown.unwrap_or(1.0).max(1.0) * MARGIN).min(MOST_DRAIN);
-    let growth = (turn.sizing.growth.unwrap_or(1.0) * MARGIN).min(MOST_GROWTH);
-    let margin = drain.max(growth);
+    let margin = (turn.sizing.slowdown.unwrap_or(1.0).max(1.0) * MARGIN).min(MOST_DRAIN);
     let needed = turn.sizing.need.map(|need| with_margin(need.max(turn.memory.peak_need.min(need * 2)), margin));
     match needed {
         Some(needed) if starting => (needed > replicas).then_some(needed),
@@ -228,7 +224,7 @@ pub(super) fn lower(turn: &mut Turn<'_>) {
     };
     turn.memory.floor = lowered(turn.memory.floor, decay, now - turn.memory.lowered_at.max(turn.memory.raised_at));
     turn.memory.lowered_at = now;
-    if pods(turn.memory.floor) <= turn.settings.min {
+    if pods(turn.memory.floor) <= turn.settings.min || turn.memory.floor < 1.0 {
         turn.memory.floor = 0.0;
         turn.memory.peak_need = 0;
         turn.memory.experiment = None;

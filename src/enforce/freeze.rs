@@ -23,14 +23,40 @@ pub enum FreezeLevel {
     Deny,
 }
 
+/// What a freeze is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Cause {
+    /// The budget of this objective is exhausted.
+    Exhausted(String),
+    /// A release has burned the budget since it came.
+    Release,
+    /// Less than a quarter of the budget of this objective is left.
+    Low(String),
+}
+
+impl Cause {
+    /// Whether rollouts ought to stop: a low budget is only warned of.
+    pub const fn stops(&self) -> bool {
+        !matches!(self, Self::Low(_))
+    }
+
+    fn words(&self) -> String {
+        match self {
+            Self::Exhausted(name) => format!("the error budget of objective {name} is exhausted"),
+            Self::Release => "the budget has burned since the last release".to_owned(),
+            Self::Low(name) => format!("less than 25 % of the error budget of objective {name} is left"),
+        }
+    }
+}
+
 /// A freeze. Times are in seconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Freeze {
     /// What it does.
     pub level: FreezeLevel,
-    /// Whether rollouts ought to stop: a low budget is only warned of.
-    pub stops: bool,
-    /// Why.
+    /// What it is for.
+    pub cause: Cause,
+    /// The same in words.
     pub reason: String,
     /// Since when.
     pub since: i64,
@@ -48,7 +74,7 @@ pub(super) fn freeze(turn: &mut Turn<'_>) {
     let now = turn.now;
     if turn.trusted {
         match cause(turn) {
-            Some((stops, reason)) => begin(turn, stops, reason),
+            Some(cause) => begin(turn, cause),
             None if turn.memory.freeze.is_some() && now >= turn.memory.hold_still_until && recovered(turn) => {
                 return end(turn, "the budget has recovered");
             }
@@ -64,31 +90,32 @@ pub(super) fn freeze(turn: &mut Turn<'_>) {
 }
 
 /// Why rollouts ought to stop, or be warned of.
-fn cause(turn: &Turn<'_>) -> Option<(bool, String)> {
+fn cause(turn: &Turn<'_>) -> Option<Cause> {
     let measured = turn.evidence()?;
-    if attribution::release_suspected(turn) {
-        return Some((true, "the budget has burned since the last release".to_owned()));
+    if attribution::release_suspected(turn) && !turn.signals.maintenance {
+        return Some(Cause::Release);
     }
     let left = |objective: &&Objective| objective.budget_remaining.unwrap_or(1.0);
     let lowest = measured.objectives.iter().min_by(|one, other| left(one).total_cmp(&left(other)))?;
     match left(&lowest) {
-        left if left <= 0.0 => Some((true, format!("the error budget of objective {} is exhausted", lowest.name))),
-        left if left < LOW => {
-            Some((false, format!("less than 25 % of the error budget of objective {} is left", lowest.name)))
-        }
+        left if left <= 0.0 => Some(Cause::Exhausted(lowest.name.clone())),
+        left if left < LOW => Some(Cause::Low(lowest.name.clone())),
         _ => None,
     }
 }
 
-fn begin(turn: &mut Turn<'_>, stops: bool, reason: String) {
+fn begin(turn: &mut Turn<'_>, cause: Cause) {
     let now = turn.now;
-    let stopped = turn.memory.freeze.as_ref().map(|freeze| freeze.stops);
+    let stops = cause.stops();
+    let before = turn.memory.freeze.as_ref().map(|freeze| freeze.cause.clone());
+    let stopped = before.as_ref().map(Cause::stops);
     match stopped {
         // A freeze goes on until it has recovered: a budget that is no longer exhausted is only low.
-        Some(true) if !stops && !recovered(turn) => return renew(turn),
-        Some(before) if before == stops => return renew(turn),
+        Some(true) if !stops && (now < turn.memory.hold_still_until || !recovered(turn)) => return renew(turn),
+        _ if before.as_ref() == Some(&cause) => return renew(turn),
         _ => {}
     }
+    let reason = cause.words();
     if stopped.is_none_or(|before| !before && stops) && !turn.may_begin() {
         return;
     }
@@ -96,7 +123,7 @@ fn begin(turn: &mut Turn<'_>, stops: bool, reason: String) {
     let since = turn.memory.freeze.as_ref().map_or(now, |freeze| freeze.since);
     let until = now + turn.settings.longest_freeze;
     let good = turn.memory.release.good.clone();
-    turn.memory.freeze = Some(Freeze { level, stops, reason: reason.clone(), since, until, good });
+    turn.memory.freeze = Some(Freeze { level, cause, reason: reason.clone(), since, until, good });
     let words = Words {
         trigger: reason,
         evidence: "the budget over the objective's window, or the burn since the release".to_owned(),
@@ -132,10 +159,19 @@ fn recovered(turn: &Turn<'_>) -> bool {
     if attribution::release_suspected(turn) {
         return false;
     }
-    measured.objectives.iter().all(|objective| {
-        let left = objective.budget_remaining.is_some_and(|left| left > if freeze.stops { ENDS } else { LOW_ENDS });
-        left && (!freeze.stops || objective.burn_6h.is_some_and(|burn| burn < 1.0))
-    })
+    let stops = freeze.cause.stops();
+    let enough = |objective: &Objective| {
+        let left = objective.budget_remaining.is_some_and(|left| left > if stops { ENDS } else { LOW_ENDS });
+        left && (!stops || objective.burn_6h.is_some_and(|burn| burn < 1.0))
+    };
+    // The one that began it must be known. Of others the budget may not be: with little traffic there is none to speak of.
+    let own = match &freeze.cause {
+        Cause::Exhausted(name) | Cause::Low(name) => {
+            measured.objectives.iter().find(|objective| objective.name == *name).is_none_or(enough)
+        }
+        Cause::Release => true,
+    };
+    own && measured.objectives.iter().filter(|objective| objective.budget_remaining.is_some()).all(enough)
 }
 
 fn end(turn: &mut Turn<'_>, why: &str) {

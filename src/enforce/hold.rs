@@ -3,7 +3,7 @@
 use super::{
     Kind, Objective, attribution,
     decide::{Turn, Words},
-    floor::{RELAX, latched},
+    floor::latched,
     trust,
 };
 
@@ -37,14 +37,14 @@ pub(super) fn hold(turn: &mut Turn<'_>) {
     if latched(turn) {
         turn.finish(Kind::HoldScaleDown, "more pods did not help");
     } else if calm(turn) {
-        turn.finish(Kind::HoldScaleDown, "the burn over 5m is below 0.7, for as long as a floor would have to wait");
+        turn.finish(Kind::HoldScaleDown, "5m and 1h burn below 0.7");
     } else if now - turn.memory.saturated_at > SATURATED_WITHIN && burns_now(turn) {
         turn.finish(
             Kind::HoldScaleDown,
             "it burns, and the pods have had time to spare for 10 minutes: not for want of pods",
         );
     } else if now >= turn.memory.hold_until {
-        turn.finish(Kind::HoldScaleDown, "the last burn for want of pods was 30 minutes ago");
+        turn.finish(Kind::HoldScaleDown, "no burn for want of pods for 30 minutes");
     }
 }
 
@@ -57,7 +57,7 @@ fn begin<'a>(turn: &mut Turn<'a>, objective: &'a Objective, window: &str, burn: 
     }
     // Renewed by the minute, and only while it burns now: nothing is written at every look.
     let burns_now = attribution::burn_now(objective).is_some_and(|burn| burn > 1.0);
-    if open && (!burns_now || turn.now + LONGEST - turn.memory.hold_until < 60) {
+    if open && (turn.paused() || !burns_now || turn.now + LONGEST - turn.memory.hold_until < 60) {
         return;
     }
     turn.memory.hold_until = turn.now + LONGEST;
@@ -106,15 +106,12 @@ fn burning<'a>(turn: &Turn<'a>) -> Option<(&'a Objective, &'static str, f64)> {
     all.filter(|(_, _, burn)| *burn > 1.0).max_by(|one, other| one.2.total_cmp(&other.2))
 }
 
-/// Clean over five minutes, and for the clean time that a floor waits for: it grows where a burn comes again and again. The burn over
-/// an hour would stay up for an hour after a minute's flash, and hold its pods.
 fn calm(turn: &Turn<'_>) -> bool {
-    let waited = turn.now - turn.memory.burned_at >= turn.memory.relax.max(RELAX);
-    waited
-        && turn.evidence().is_some_and(|measured| {
-            let below = |objective: &Objective| objective.burn_5m().is_some_and(|burn| burn < attribution::CLEAN);
-            !measured.objectives.is_empty() && measured.objectives.iter().all(below)
-        })
+    turn.evidence().is_some_and(|measured| {
+        let below = |burn: Option<f64>| burn.is_some_and(|burn| burn < attribution::CLEAN);
+        !measured.objectives.is_empty()
+            && measured.objectives.iter().all(|objective| below(objective.burn_5m()) && below(objective.burn_1h))
+    })
 }
 
 fn burns_now(turn: &Turn<'_>) -> bool {

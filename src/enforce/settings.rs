@@ -11,6 +11,8 @@ pub struct Settings {
     pub scaling: bool,
     /// Whether the floor follows the demand without a burn.
     pub feed_forward: bool,
+    /// Whether a strict disruption budget would let fewer pods go than the declared one.
+    pub disruption: bool,
     /// Requests that one pod works on at the same time; nothing to learn it.
     pub concurrency: Option<f64>,
     /// Most actions that are begun in an hour.
@@ -33,6 +35,7 @@ impl Settings {
             max,
             scaling: true,
             feed_forward: true,
+            disruption: true,
             concurrency: None,
             max_actions_per_hour: 20,
             paused_until: None,

@@ -17,6 +17,8 @@ pub struct Signals {
     pub scheduled: Option<Scheduled>,
     /// Pods that the same hour of past days needed.
     pub seasonal: Option<i32>,
+    /// Announced maintenance goes on: what burns now is put down to it, not to a release.
+    pub maintenance: bool,
     /// Pods of the workload on nodes that are cordoned.
     pub draining: i32,
 }

@@ -2,7 +2,8 @@
 //!
 //! In-flight requests are L = λ·W (Little's law), from the sum of all durations, so queueing is seen in them. The need rests on the
 //! work alone, λ·S, with S the time of a request while nothing queues: L would take a queue for work, and run away. One pod is
-//! given `c·u*` requests, with c what it works on at the same time, and u* a target utilization learned within 0.55 and 0.80.
+//! given `c·u*` requests, with c what it works on at the same time, and u* a target utilization learned within 0.55 and 0.80; where c is
+//! not stated, what it carries at the CPU target, or has carried well.
 
 use super::{attribution, decide::Turn, pods};
 
@@ -40,8 +41,8 @@ pub struct Sizing {
     pub capacity_per_pod: Option<f64>,
     /// How much more load the ready pods could carry; 0.5 is half as much again.
     pub headroom: Option<f64>,
-    /// How the load would be when pods that are asked for now are ready, of the load now; from 1 on.
-    pub growth: Option<f64>,
+    /// A part of the series is missing, and so is a part of the load.
+    pub partial: bool,
     /// Mean time of a request now, of its time without queueing.
     pub slowdown: Option<f64>,
 }
@@ -58,19 +59,18 @@ pub(super) fn measure(turn: &mut Turn<'_>) -> Sizing {
     }
     let ready = f64::from(turn.signals.workload.ready.max(1));
     let pressure = load.in_flight / (ready * learned.per_pod);
-    let growth = growth(turn, load.rate);
+    let work = load.rate * growth(turn, load.rate) * turn.memory.learned.service_seconds;
     let learned = &turn.memory.learned;
-    let work = load.rate * growth.min(MOST_AHEAD) * learned.service_seconds;
     // Square-root staffing: with few slots the share that must be idle is larger (Halfin and Whitt, 1981; β = 1).
     let by_root = turn.settings.concurrency.map_or(0.0, |slots| (work + work.sqrt()) / slots);
     let need = pods((work / learned.per_pod).max(by_root)).max(1);
     let capacity = learned.per_pod / learned.service_seconds;
     let sizing = Sizing {
+        partial: part_missing(turn),
         need: Some(need),
         pressure: Some(pressure),
         capacity_per_pod: Some(capacity),
         headroom: (load.rate > 0.0).then(|| ready * capacity / load.rate - 1.0),
-        growth: Some(growth),
         slowdown: Some(mean / learned.service_seconds),
     };
     move_target(turn, pressure);
@@ -83,6 +83,13 @@ fn by_cpu(turn: &Turn<'_>) -> Sizing {
     let need =
         turn.signals.autoscaler.cpu.filter(|(_, target)| *target > 0.0).map(|(now, target)| ready * now / target);
     Sizing { need: need.map(|need| pods(need).max(1)), pressure: None, ..Sizing::default() }
+}
+
+/// Whether the pods are counted in fewer series than usual.
+fn part_missing(turn: &Turn<'_>) -> bool {
+    let series = turn.evidence().and_then(|measured| measured.series);
+    let usual = f64::from(turn.signals.workload.ready.max(1)) * turn.memory.learned.series_per_pod;
+    series.is_some_and(|now| now < usual * WHOLE)
 }
 
 /// Whether what is learned may be acted on without a burn.
@@ -129,12 +136,14 @@ fn learn_per_pod(turn: &mut Turn<'_>, in_flight: f64) {
     }
     // Where a part of the series is missing, so is a part of the load.
     let part = series.is_some_and(|now| now / ready < learned.series_per_pod * WHOLE);
-    if !clean || !settled || in_flight <= 0.0 || part {
-        return;
-    }
+    // Fewer for long are how it is now: what is usual follows, some tens of minutes behind.
     if let Some(now) = series {
         let known = learned.series_per_pod;
-        learned.series_per_pod = if known > 0.0 { known + WEIGHT * (now / ready - known) } else { now / ready };
+        let weight = if part { WEIGHT / 20.0 } else { WEIGHT };
+        learned.series_per_pod = if known > 0.0 { known + weight * (now / ready - known) } else { now / ready };
+    }
+    if !clean || !settled || in_flight <= 0.0 || part {
+        return;
     }
     let carried = in_flight / ready;
     match cpu {
@@ -149,7 +158,7 @@ fn learn_per_pod(turn: &mut Turn<'_>, in_flight: f64) {
     }
 }
 
-/// How the load grows while pods start, where it grows beyond the noise.
+/// How the load grows while pods start, where it grows beyond the noise; from 1 on.
 fn growth(turn: &mut Turn<'_>, rate: f64) -> f64 {
     let now = turn.now;
     let rates = &mut turn.memory.learned.rates;
@@ -161,7 +170,7 @@ fn growth(turn: &mut Turn<'_>, rate: f64) -> f64 {
     let growth = rate - before;
     // Both are counts over a minute of a Poisson process at the least: their variance is the rate over 60 s.
     let noise = ((rate + before) / 60.0).sqrt();
-    if growth > 3.0 * noise && rate > 0.0 { 1.0 + growth / seconds * AHEAD / rate } else { 1.0 }
+    if growth > 3.0 * noise && rate > 0.0 { (1.0 + growth / seconds * AHEAD / rate).min(MOST_AHEAD) } else { 1.0 }
 }
 
 fn move_target(turn: &mut Turn<'_>, pressure: f64) {

@@ -10,7 +10,7 @@ use k8s_openapi::{
         autoscaling::v2::HorizontalPodAutoscaler,
         core::v1::{Node, Pod},
     },
-    jiff::Timestamp,
+    jiff::{SignedDuration, Timestamp},
 };
 use kube::{
     Api, Client, ResourceExt,
@@ -25,11 +25,11 @@ use super::{
     Guarded,
     observe::{Kind, Stores, TargetKinds, same_target},
     overlay::own_minimum,
-    validate::{EnforcementPlan, enforcement},
+    validate::{EnforcementPlan, enforcement, is_paused, maintenance_between},
     workloads::{Seen, Workloads, seen},
 };
 use crate::{
-    api::v1alpha1::{AutoscalingMode, EnforcementMode, PerformanceProfile, TargetRef},
+    api::v1alpha1::{AutoscalingMode, PerformanceProfile, TargetRef},
     enforce::{Memory, decide},
     kube::{is_owned_by, message},
     prometheus::{ProfileSignals, SignalSnapshot, Wanted},
@@ -106,11 +106,10 @@ impl Enforcer {
         }
         // Before the first look nothing is known, which is not the same as numbers that are gone.
         let Some(signals) = &snapshot.answer else { return };
-        let acts = enforced.iter().any(|(_, plan)| plan.mode == EnforcementMode::Enforce);
-        let cordoned = if acts { self.cordoned().await } else { HashSet::new() };
+        let cordoned = if enforced.is_empty() { Some(HashSet::new()) } else { self.cordoned().await };
         for (guarded, plan) in enforced {
             if let Ok(profile) = &guarded.0 {
-                self.one(profile, plan, signals, &cordoned, now).await;
+                self.one(profile, plan, signals, cordoned.as_ref(), now).await;
             }
         }
     }
@@ -120,9 +119,13 @@ impl Enforcer {
         profile: &PerformanceProfile,
         mut plan: EnforcementPlan,
         signals: &Signals,
-        cordoned: &HashSet<String>,
+        cordoned: Option<&HashSet<String>>,
         now: Timestamp,
     ) {
+        // Paused by its annotation, a profile is left as it stands.
+        if is_paused(profile) {
+            return;
+        }
         let key = (profile.namespace().unwrap_or_default(), profile.name_any());
         let uid = profile.uid().unwrap_or_default();
         let adopts = profile.spec.autoscaling.as_ref().is_some_and(|a| a.mode == AutoscalingMode::Adopt);
@@ -141,7 +144,11 @@ impl Enforcer {
             memory =
                 Memory { learned: memory.learned, release: memory.release, trust: memory.trust, ..Memory::default() };
         }
-        let pods = self.pods(&key.0, &workload, plan.mode, cordoned).await;
+        // What cannot be listed is as it was.
+        let last = before.as_ref().map(|before| before.pods).unwrap_or_default();
+        let pods = self.pods(&key.0, &workload, cordoned).await.unwrap_or(last);
+        let soon = now.checked_add(SignedDuration::from_secs(1)).unwrap_or(now);
+        let maintenance = !maintenance_between(profile, now, soon).0.is_empty();
         let capacity_per_pod = before.and_then(|before| before.decision.sizing.capacity_per_pod);
         let sources = Sources {
             profile,
@@ -150,12 +157,13 @@ impl Enforcer {
             workload: &workload,
             pods,
             autoscaler: autoscaler.as_deref(),
+            maintenance,
             capacity_per_pod,
         };
         let decision = decide(&look(&sources, now), &plan.settings, &memory);
         let shown = decision.sizing.clone();
         let bounds = (plan.settings.min, plan.settings.max);
-        if self.decisions.keep(key.clone(), Decided { uid, mode: plan.mode, bounds, decision, shown }) {
+        if self.decisions.keep(key.clone(), Decided { uid, mode: plan.mode, bounds, pods, decision, shown }) {
             // Without a receiver the controller is about to end.
             let _ = self.news.send(ObjectRef::new(&key.1).within(&key.0));
         }
@@ -206,31 +214,32 @@ impl Enforcer {
         of(&primary, false).or_else(|| of(target, false))
     }
 
-    /// Names of the cordoned nodes. An operator for some namespaces may not list nodes: then there are none to it.
-    async fn cordoned(&self) -> HashSet<String> {
+    /// Names of the cordoned nodes; nothing where they cannot be listed. An operator for some namespaces may not: then no surge is made
+    /// for drains.
+    async fn cordoned(&self) -> Option<HashSet<String>> {
         let list = ListParams::default().fields("spec.unschedulable=true").limit(MOST_PODS);
         match Api::<Node>::all(self.client.clone()).list_metadata(&list).await {
-            Ok(nodes) => nodes.iter().map(ResourceExt::name_any).collect(),
+            Ok(nodes) => Some(nodes.iter().map(ResourceExt::name_any).collect()),
             Err(error) => {
-                tracing::debug!(error = message(&error), "nodes cannot be listed: no surge for drains");
-                HashSet::new()
+                tracing::debug!(error = message(&error), "nodes cannot be listed");
+                None
             }
         }
     }
 
-    /// The pods, only where something may be wrong with them: a list costs.
-    async fn pods(&self, namespace: &str, workload: &Seen, mode: EnforcementMode, cordoned: &HashSet<String>) -> Pods {
-        let worth = mode == EnforcementMode::Enforce && (!cordoned.is_empty() || workload.ready < workload.replicas);
-        let Ok(selector) = Selector::try_from(workload.selector.clone()) else { return Pods::default() };
-        if !worth || selector.selects_all() {
-            return Pods::default();
+    /// The pods, only where something may be wrong with them: a list costs. Nothing where they cannot be listed.
+    async fn pods(&self, namespace: &str, workload: &Seen, cordoned: Option<&HashSet<String>>) -> Option<Pods> {
+        let nodes = cordoned?;
+        let selector = Selector::try_from(workload.selector.clone()).unwrap_or_default();
+        if nodes.is_empty() && workload.ready >= workload.replicas || selector.selects_all() {
+            return Some(Pods::default());
         }
         let list = ListParams::default().labels_from(&selector).limit(MOST_PODS);
         match Api::<Pod>::namespaced(self.client.clone(), namespace).list(&list).await {
-            Ok(pods) => counted(&pods.items, cordoned),
+            Ok(pods) => Some(counted(&pods.items, nodes)),
             Err(error) => {
                 tracing::debug!(error = message(&error), "pods cannot be listed");
-                Pods::default()
+                None
             }
         }
     }

@@ -154,7 +154,8 @@ pub fn validate(profile: &PerformanceProfile, observed: &Observed, settings: &Se
         rules,
         objectives: sound,
         maintenance: maintenance.0,
-        enforcement: enforcement::enforcement(profile, observed.now),
+        // The older of two profiles for one target enforces.
+        enforcement: enforcement::enforcement(profile, observed.now).filter(|_| observed.rivals.profile.is_none()),
         findings,
     }
 }
@@ -166,9 +167,14 @@ fn part<T>(blocked: Option<&Why>, otherwise: impl FnOnce() -> Part<T>) -> Part<T
     }
 }
 
+/// Whether the annotation pauses the profile.
+pub fn is_paused(profile: &PerformanceProfile) -> bool {
+    profile.annotations().get(annotations::PAUSED).is_some_and(|value| value == "true")
+}
+
 /// What keeps every write back.
 pub fn blocked(profile: &PerformanceProfile, observed: &Observed) -> Option<Why> {
-    if profile.annotations().get(annotations::PAUSED).is_some_and(|value| value == "true") {
+    if is_paused(profile) {
         return Some(Why::new(
             reasons::PAUSED,
             format!("paused by the annotation {}: remove it, and the operator goes on", annotations::PAUSED),

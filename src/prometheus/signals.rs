@@ -22,13 +22,16 @@ pub const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// The age in seconds up to which signals are fresh: three evaluations and half a minute, for one may be late.
 const LONGEST_AGE: i64 = 75;
 
+/// The signals by namespace and profile, or why there are none.
+pub type Signals = Result<HashMap<(String, String), ProfileSignals>, String>;
+
 /// What the last look found.
 #[derive(Debug)]
 pub struct SignalSnapshot {
     /// When it was.
     pub at: Timestamp,
     /// The signals by namespace and profile, or why there are none; nothing where nobody has asked.
-    pub answer: Option<Result<HashMap<(String, String), ProfileSignals>, String>>,
+    pub answer: Option<Signals>,
 }
 
 /// The signals of one profile.
@@ -129,7 +132,7 @@ impl SignalSource {
     }
 }
 
-async fn look(prometheus: &Client) -> Result<HashMap<(String, String), ProfileSignals>, String> {
+async fn look(prometheus: &Client) -> Signals {
     let mut all = HashMap::new();
     let recorded = format!("{{__name__=~\"{}\"}}", signals::RECORDED);
     let samples = prometheus.instant(&recorded).await.map_err(|error| error.message)?;

@@ -194,7 +194,7 @@ pub struct Freeze {
     /// Longest time for which a freeze is written at once, from 10m to 24h; it is renewed while its reason lasts, and ends by
     /// itself where the operator is gone. Default: `2h`.
     #[serde(default = "default_longest")]
-    #[x_kube(validation = Rule::new("self.matches('^([0-9]{1,2}h)?([0-9]{1,4}m)?$') && size(self) > 1").message("longest is a time in whole h and m from 10m to 24h, like 2h"))]
+    #[x_kube(validation = Rule::new("self.matches('^([1-9]|1[0-9]|2[0-4])h$') || self.matches('^([1-9][0-9]|[1-9][0-9][0-9]|1[0-3][0-9][0-9]|14[0-3][0-9]|1440)m$')").message("longest is a time in whole hours or minutes from 10m to 24h, like 2h or 90m"))]
     pub longest: Duration,
 }
 

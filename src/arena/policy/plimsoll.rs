@@ -64,6 +64,7 @@ fn signals(observation: &Observation) -> Signals {
         limits: Limits::default(),
         scheduled: None,
         seasonal: observation.seasonal.map(|rate| ceiling(pods(rate, 1.0, RIGHT))),
+        maintenance: false,
         draining: workload.draining,
     }
 }

@@ -58,6 +58,7 @@ impl Dice {
             limits: Limits::default(),
             scheduled: None,
             seasonal: None,
+            maintenance: false,
             draining: 0,
         };
         (Self { chance, signals, mood: 0 }, settings)
@@ -86,6 +87,7 @@ impl Dice {
         workload.unschedulable =
             if chance.one_in(50) { chance.below(3) } else { workload.unschedulable.min(chance.below(2)) };
         self.signals.draining = i32::from(chance.one_in(40));
+        self.signals.maintenance = chance.one_in(50);
         self.signals.autoscaler = Autoscaler {
             desired: Some(workload.replicas - chance.below(3)),
             cpu: (!chance.one_in(5)).then(|| (chance.real() * 150.0, 70.0)),
@@ -186,6 +188,7 @@ fn calm(dice: &mut Dice, settings: &mut Settings, mut memory: Memory) {
     settings.feed_forward = false;
     let signals = &mut dice.signals;
     signals.draining = 0;
+    signals.maintenance = false;
     signals.scheduled = None;
     signals.seasonal = None;
     signals.workload.unschedulable = 0;

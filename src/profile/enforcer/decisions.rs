@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use super::look::Pods;
 use crate::{
     api::v1alpha1::EnforcementMode,
     enforce::{Decision, Sizing},
@@ -22,6 +23,8 @@ pub struct Decided {
     pub mode: EnforcementMode,
     /// Fewest and most replicas, as declared by the profile or by the adopted autoscaler.
     pub bounds: (i32, i32),
+    /// The pods as they were last seen.
+    pub pods: Pods,
     /// What should be so.
     pub decision: Decision,
     /// The sizing as it is shown: it moves when it has moved by a tenth, so that nothing is written for nothing.

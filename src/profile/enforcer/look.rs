@@ -37,13 +37,15 @@ pub struct Sources<'a> {
     pub pods: Pods,
     /// The autoscaler that scales it.
     pub autoscaler: Option<&'a HorizontalPodAutoscaler>,
+    /// Announced maintenance goes on.
+    pub maintenance: bool,
     /// Capacity of a pod that was learned, in requests a second: what a season's requests are divided by.
     pub capacity_per_pod: Option<f64>,
 }
 
 /// The signals.
 pub fn look(sources: &Sources<'_>, now: Timestamp) -> Signals {
-    let Sources { profile, plan, signals, workload, pods, autoscaler, capacity_per_pod } = sources;
+    let Sources { profile, plan, signals, workload, pods, autoscaler, maintenance, capacity_per_pod } = sources;
     let key =
         (profile.metadata.namespace.clone().unwrap_or_default(), profile.metadata.name.clone().unwrap_or_default());
     let found = signals.as_ref().map(|all| all.get(&key).cloned().unwrap_or_default());
@@ -69,6 +71,7 @@ pub fn look(sources: &Sources<'_>, now: Timestamp) -> Signals {
         limits: Limits { connections: plan.connections },
         scheduled: plan.scheduled.clone(),
         seasonal: found.ok().and_then(|found| found.seasonal).zip(*capacity_per_pod).and_then(season),
+        maintenance: *maintenance,
         draining: pods.draining,
     }
 }
@@ -99,6 +102,9 @@ fn objective(name: &str, allowed: f64, signals: ObjectiveSignals, status: Option
     let rates = |bad: Option<f64>, total: Option<f64>| bad.zip(total).map(|(bad, total)| Rates { bad, total });
     let known = status.filter(|status| status.state != ObjectiveState::Unknown);
     let burn = |seconds: f64| nearest(&known?.burn, seconds);
+    // One bad event of a budget of one is no exhaustion: the verdict is that of the objective.
+    let exhausted = known.is_some_and(|known| known.state == ObjectiveState::Exhausted);
+    let least = if exhausted { f64::NEG_INFINITY } else { 0.001 };
     let mut objective = Objective {
         name: name.to_owned(),
         allowed,
@@ -111,7 +117,7 @@ fn objective(name: &str, allowed: f64, signals: ObjectiveSignals, status: Option
         budget_remaining: known
             .filter(|known| known.state != ObjectiveState::LowTraffic)
             .and_then(|known| known.budget.as_ref()?.remaining.parse::<f64>().ok())
-            .map(|percent| percent / 100.0),
+            .map(|percent| (percent / 100.0).max(least)),
     };
     let both = objective.burn_5m().zip(objective.burn_1h).is_some_and(|(short, long)| short > PAGES && long > PAGES);
     objective.pages = both || known.is_some_and(|known| known.state == ObjectiveState::Burning);
@@ -214,6 +220,7 @@ mod tests {
             workload: &workload,
             pods: Pods::default(),
             autoscaler: None,
+            maintenance: false,
             capacity_per_pod: Some(15.0),
         };
         let seen = look(&sources, now);

@@ -10,7 +10,7 @@ fn freeze(since: i64, until: i64) -> Freeze {
     let good = ["app=shop:1.3", "app=shop:1.4", "", "app=shop:1.3"].map(str::to_owned);
     Freeze {
         level: FreezeLevel::Deny,
-        stops: true,
+        cause: crate::enforce::Cause::Exhausted("availability".to_owned()),
         reason: "the error budget of objective availability is exhausted".to_owned(),
         since,
         until,

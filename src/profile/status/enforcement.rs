@@ -18,7 +18,7 @@ use crate::{
         freeze::{freeze_status, given},
         observe::TargetState,
         overlay::State,
-        validate::EnforcementPlan,
+        validate::{EnforcementPlan, is_paused},
     },
 };
 
@@ -31,6 +31,8 @@ fn decided<'a>(facts: &Facts<'a>) -> Option<(&'a EnforcementPlan, Option<&'a Dec
 /// What enforcement does. Before the first decision of a process it is what was written before.
 pub fn status(facts: &Facts<'_>, old: &PerformanceProfileStatus) -> Option<EnforcementStatus> {
     let (plan, decided) = decided(facts)?;
+    // Paused by its annotation, it stands as it stood.
+    let decided = decided.filter(|_| !is_paused(facts.profile));
     let before = old.enforcement.as_ref().filter(|before| before.mode == plan.mode);
     let Some(decided) = decided else {
         let nothing = EnforcementStatus {
@@ -201,7 +203,7 @@ fn capacity(decided: &Decided) -> Verdict {
 fn rollout(plan: &EnforcementPlan, decided: &Decided) -> Verdict {
     let type_ = conditions::ROLLOUT_ALLOWED;
     let freeze = decided.decision.freeze.as_ref();
-    let stops = freeze.filter(|freeze| freeze.stops);
+    let stops = freeze.filter(|freeze| freeze.cause.stops());
     match (stops, freeze) {
         (Some(freeze), _) if plan.mode == EnforcementMode::Enforce => {
             let reason = reason(freeze);
@@ -224,7 +226,7 @@ fn rollout(plan: &EnforcementPlan, decided: &Decided) -> Verdict {
 }
 
 fn reason(freeze: &enforce::Freeze) -> &'static str {
-    if freeze.reason.contains("release") { reasons::RELEASE_SUSPECTED } else { reasons::BUDGET_EXHAUSTED }
+    if freeze.cause == enforce::Cause::Release { reasons::RELEASE_SUSPECTED } else { reasons::BUDGET_EXHAUSTED }
 }
 
 /// Events of actions that began or ended.

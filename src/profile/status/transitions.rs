@@ -33,7 +33,7 @@ pub fn transitions(old: &PerformanceProfileStatus, new: &PerformanceProfileStatu
         }
         match (&*condition.status, before.map(|before| &*before.status)) {
             ("False", _) => all.push(Transition {
-                warning: condition.reason != reasons::PAUSED,
+                warning: !matches!(&*condition.reason, reasons::PAUSED | reasons::OBSERVING),
                 reason: condition.reason.clone(),
                 note: format!("{}: {}", condition.type_, condition.message),
             }),

@@ -1,6 +1,9 @@
 //! From `spec.enforcement` to what may be done.
 
-use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use k8s_openapi::{
+    apimachinery::pkg::util::intstr::IntOrString,
+    jiff::{SignedDuration, Timestamp},
+};
 
 use super::schedule;
 use crate::{
@@ -33,6 +36,7 @@ pub fn enforcement(profile: &PerformanceProfile, now: Timestamp) -> Option<Enfor
     let freeze = wire.freeze.clone().unwrap_or_default();
     let settings = Settings {
         scaling: scaling.mode == Management::Managed && autoscaling.mode != AutoscalingMode::Disabled,
+        disruption: looser_than_one(profile),
         feed_forward: scaling.feed_forward == Management::Managed,
         concurrency: scaling.concurrency.map(f64::from),
         max_actions_per_hour: usize::try_from(wire.max_actions_per_hour).unwrap_or(1),
@@ -49,6 +53,14 @@ pub fn enforcement(profile: &PerformanceProfile, now: Timestamp) -> Option<Enfor
         scheduled: scheduled(profile, now),
         connections: scaling.connections.map(|all| (all.maximum - all.reserve) / all.per_pod.max(1)),
     })
+}
+
+/// Whether the declared disruption budget may let more than one pod go.
+fn looser_than_one(profile: &PerformanceProfile) -> bool {
+    let disruption = profile.spec.disruption.clone().unwrap_or_default();
+    let one = IntOrString::Int(1);
+    let bound = disruption.max_unavailable.as_ref().unwrap_or(&one);
+    disruption.mode == Management::Managed && (disruption.min_available.is_some() || *bound != one)
 }
 
 /// The highest of the floors whose time it is. One that cannot be read is a finding of [`findings`], and no floor.

@@ -76,7 +76,7 @@ fn one_metric_asks_for_as_much_as_the_controller_says() {
 
 #[test]
 fn a_controller_does_the_same_over_time() {
-    let (seed, cases) = (number("HPA_SEED", 1), number("HPA_SEQUENCES", 300));
+    let (seed, cases) = (number("HPA_SEED", 1), number("HPA_SEQUENCES", 400));
     let mut oracle = Oracle::start();
     let mut reached = Reached::new();
     for first in (seed..seed + cases).step_by(usize::try_from(BATCH / 10).unwrap()) {

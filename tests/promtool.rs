@@ -21,6 +21,8 @@ mod low_traffic;
 mod maintenance;
 #[path = "promtool/presets.rs"]
 mod presets;
+#[path = "promtool/signals.rs"]
+mod signals;
 #[path = "promtool/threshold.rs"]
 mod threshold;
 #[path = "promtool/traffic.rs"]

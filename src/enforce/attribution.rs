@@ -118,7 +118,7 @@ pub(super) fn note_dependency(turn: &mut Turn<'_>) {
     let low = turn.signals.autoscaler.cpu.is_none_or(|(now, target)| now < target * LOW_CPU);
     // An autoscaler that follows the CPU keeps it from being low: where most of the requests in flight wait, that is the cause too.
     let most = measured.load.is_some_and(|load| waiting >= load.in_flight * WAITING_SHARE);
-    if (low || most) && turn.now - turn.memory.waiting_since >= WAITING {
+    if most || low && turn.now - turn.memory.waiting_since >= WAITING {
         turn.memory.dependency_until = turn.now + WAITING_GONE;
     }
 }

@@ -20,6 +20,8 @@ const RAISE_EVERY: i64 = 60;
 const MARGIN: f64 = 1.15;
 /// A queue that has grown is worked off with more, but with the margin no more than so many times the need.
 const MOST_DRAIN: f64 = 1.5;
+/// While it burns growth is extrapolated further than without: to at most so many times the need.
+const MOST_GROWTH: f64 = 2.0;
 /// Where the pods are saturated although they are as many as needed, the model is wrong: so many times the pods.
 const STEP: f64 = 1.25;
 /// While pods start, no more are asked for, unless it takes longer than this (seconds).
@@ -192,7 +194,9 @@ pub(super) fn raise(turn: &mut Turn<'_>) {
 /// The pods to ask for; nothing while those that start are enough.
 fn wanted(turn: &Turn<'_>, replicas: i32, ready: i32) -> Option<i32> {
     let starting = ready < replicas && turn.now - turn.memory.raised_at.max(turn.memory.burning_since) < STARTING;
-    let margin = (turn.sizing.slowdown.unwrap_or(1.0).max(1.0) * MARGIN).min(MOST_DRAIN);
+    let drain = (turn.sizing.slowdown.unwrap_or(1.0).max(1.0) * MARGIN).min(MOST_DRAIN);
+    let growth = (turn.sizing.growth.unwrap_or(1.0) * MARGIN).min(MOST_GROWTH);
+    let margin = drain.max(growth);
     let needed = turn.sizing.need.map(|need| with_margin(need.max(turn.memory.peak_need.min(need * 2)), margin));
     match needed {
         Some(needed) if starting => (needed > replicas).then_some(needed),
@@ -215,6 +219,8 @@ pub(super) fn lower(turn: &mut Turn<'_>) {
         return;
     } else if latched(turn) {
         FAST_DECAY
+    } else if attribution::dependency_limited(turn) {
+        DECAY
     } else if now - turn.memory.burned_at.max(turn.memory.raised_at) >= turn.memory.relax.max(RELAX) {
         DECAY
     } else {

@@ -3,14 +3,14 @@
 use super::{
     Kind, Objective, attribution,
     decide::{Turn, Words},
-    floor::latched,
+    floor::{RELAX, latched},
     trust,
 };
 
 /// Longest time in seconds that a hold lasts after the last burn.
 const LONGEST: i64 = 1_800;
-/// Saturation within this time makes a burn one for want of pods.
-const SATURATED_WITHIN: i64 = 1_800;
+/// Saturation within this time, in seconds, makes a burn one for want of pods.
+const SATURATED_WITHIN: i64 = 600;
 
 /// Holds scale-down, or lets it go.
 pub(super) fn hold(turn: &mut Turn<'_>) {
@@ -37,7 +37,12 @@ pub(super) fn hold(turn: &mut Turn<'_>) {
     if latched(turn) {
         turn.finish(Kind::HoldScaleDown, "more pods did not help");
     } else if calm(turn) {
-        turn.finish(Kind::HoldScaleDown, "5m and 1h burn below 0.7");
+        turn.finish(Kind::HoldScaleDown, "the burn over 5m is below 0.7, for as long as a floor would have to wait");
+    } else if now - turn.memory.saturated_at > SATURATED_WITHIN && burns_now(turn) {
+        turn.finish(
+            Kind::HoldScaleDown,
+            "it burns, and the pods have had time to spare for 10 minutes: not for want of pods",
+        );
     } else if now >= turn.memory.hold_until {
         turn.finish(Kind::HoldScaleDown, "the last burn for want of pods was 30 minutes ago");
     }
@@ -63,7 +68,7 @@ fn begin<'a>(turn: &mut Turn<'a>, objective: &'a Objective, window: &str, burn: 
         }
         None => Words {
             trigger: format!("objective {} burns its budget at {burn:.1} times its rate over {window}", objective.name),
-            evidence: "the pods were saturated within the last 30 minutes".to_owned(),
+            evidence: "the pods were saturated within the last 10 minutes".to_owned(),
             bound: "30 minutes after the last burn".to_owned(),
             expected: "no pod goes while the budget burns".to_owned(),
         },
@@ -101,12 +106,17 @@ fn burning<'a>(turn: &Turn<'a>) -> Option<(&'a Objective, &'static str, f64)> {
     all.filter(|(_, _, burn)| *burn > 1.0).max_by(|one, other| one.2.total_cmp(&other.2))
 }
 
+/// Clean over five minutes, and for the clean time that a floor waits for: it grows where a burn comes again and again. The burn over
+/// an hour would stay up for an hour after a minute's flash, and hold its pods.
 fn calm(turn: &Turn<'_>) -> bool {
-    turn.evidence().is_some_and(|measured| {
-        !measured.objectives.is_empty()
-            && measured.objectives.iter().all(|objective| {
-                let below = |burn: Option<f64>| burn.is_some_and(|burn| burn < attribution::CLEAN);
-                below(objective.burn_5m()) && below(objective.burn_1h)
-            })
-    })
+    let waited = turn.now - turn.memory.burned_at >= turn.memory.relax.max(RELAX);
+    waited
+        && turn.evidence().is_some_and(|measured| {
+            let below = |objective: &Objective| objective.burn_5m().is_some_and(|burn| burn < attribution::CLEAN);
+            !measured.objectives.is_empty() && measured.objectives.iter().all(below)
+        })
+}
+
+fn burns_now(turn: &Turn<'_>) -> bool {
+    attribution::highest(turn).is_some_and(|burn| burn > 1.0)
 }

@@ -22,6 +22,8 @@ const AHEAD: f64 = 75.0;
 const MOST_AHEAD: f64 = 1.25;
 /// CPU below this, per cent of requests, tells nothing of what a pod can do.
 const TELLING_CPU: f64 = 20.0;
+/// The autoscaler leaves its metric alone within a tenth of the target, so that on the mean it is a little above.
+const TOLERANCE: f64 = 1.05;
 /// With less than this share of the series that a pod is usually counted in, a part of the load is not seen.
 const WHOLE: f64 = 0.8;
 /// Looks after which what is learned is relied on: five minutes at ten seconds.
@@ -38,6 +40,8 @@ pub struct Sizing {
     pub capacity_per_pod: Option<f64>,
     /// How much more load the ready pods could carry; 0.5 is half as much again.
     pub headroom: Option<f64>,
+    /// How the load would be when pods that are asked for now are ready, of the load now; from 1 on.
+    pub growth: Option<f64>,
     /// Mean time of a request now, of its time without queueing.
     pub slowdown: Option<f64>,
 }
@@ -54,9 +58,9 @@ pub(super) fn measure(turn: &mut Turn<'_>) -> Sizing {
     }
     let ready = f64::from(turn.signals.workload.ready.max(1));
     let pressure = load.in_flight / (ready * learned.per_pod);
-    let expected = ahead(turn, load.rate);
+    let growth = growth(turn, load.rate);
     let learned = &turn.memory.learned;
-    let work = expected * learned.service_seconds;
+    let work = load.rate * growth.min(MOST_AHEAD) * learned.service_seconds;
     // Square-root staffing: with few slots the share that must be idle is larger (Halfin and Whitt, 1981; β = 1).
     let by_root = turn.settings.concurrency.map_or(0.0, |slots| (work + work.sqrt()) / slots);
     let need = pods((work / learned.per_pod).max(by_root)).max(1);
@@ -66,6 +70,7 @@ pub(super) fn measure(turn: &mut Turn<'_>) -> Sizing {
         pressure: Some(pressure),
         capacity_per_pod: Some(capacity),
         headroom: (load.rate > 0.0).then(|| ready * capacity / load.rate - 1.0),
+        growth: Some(growth),
         slowdown: Some(mean / learned.service_seconds),
     };
     move_target(turn, pressure);
@@ -135,7 +140,7 @@ fn learn_per_pod(turn: &mut Turn<'_>, in_flight: f64) {
     match cpu {
         // Well below its target the CPU is extrapolated, but not beyond three times what was seen.
         Some((now, target)) if now >= TELLING_CPU => {
-            let full = carried * (target / now).min(3.0);
+            let full = carried * (target / now).min(3.0) * TOLERANCE;
             learned.per_pod =
                 if learned.per_pod > 0.0 { learned.per_pod + WEIGHT * (full - learned.per_pod) } else { full };
         }
@@ -144,19 +149,19 @@ fn learn_per_pod(turn: &mut Turn<'_>, in_flight: f64) {
     }
 }
 
-/// Requests a second to be ready for: growth beyond the noise goes on while pods start.
-fn ahead(turn: &mut Turn<'_>, rate: f64) -> f64 {
+/// How the load grows while pods start, where it grows beyond the noise.
+fn growth(turn: &mut Turn<'_>, rate: f64) -> f64 {
     let now = turn.now;
     let rates = &mut turn.memory.learned.rates;
     rates.retain(|(at, _)| now - at <= 70 && *at < now);
     rates.push((now, rate));
-    let Some((at, before)) = rates.first().copied().filter(|(at, _)| now - at >= 40) else { return rate };
+    let Some((at, before)) = rates.first().copied().filter(|(at, _)| now - at >= 40) else { return 1.0 };
     #[expect(clippy::cast_precision_loss, reason = "at most 70 seconds")]
     let seconds = (now - at) as f64;
     let growth = rate - before;
     // Both are counts over a minute of a Poisson process at the least: their variance is the rate over 60 s.
     let noise = ((rate + before) / 60.0).sqrt();
-    if growth > 3.0 * noise { (rate + growth / seconds * AHEAD).min(rate * MOST_AHEAD) } else { rate }
+    if growth > 3.0 * noise && rate > 0.0 { 1.0 + growth / seconds * AHEAD / rate } else { 1.0 }
 }
 
 fn move_target(turn: &mut Turn<'_>, pressure: f64) {

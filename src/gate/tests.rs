@@ -199,7 +199,8 @@ async fn what_was_known_holds_while_the_api_server_is_silent() {
     let (code, body) = send(&broken, "GET", "/gate/shop/web?unknown=deny", Vec::new()).await;
     assert_eq!((code, &body["reason"]), (503, &json!("ProfileUnreadable")));
     let impatient = Gate { patience: Duration::from_millis(50), ..well };
-    let (code, body) = send(&impatient, "GET", "/gate/shop/hangs?unknown=deny", Vec::new()).await;
+    let hanging = send(&impatient, "GET", "/gate/shop/hangs?unknown=deny", Vec::new());
+    let (code, body) = tokio::time::timeout(Duration::from_secs(5), hanging).await.expect("an answer in time");
     assert_eq!(
         (code, &body["inconclusive"]),
         (503, &json!(true)),

@@ -11,7 +11,7 @@ use k8s_openapi::{
 use kube::{
     Api,
     api::{ListParams, Patch, PatchParams, PostParams},
-    core::{ApiResource, DynamicObject, GroupVersionKind},
+    core::DynamicObject,
 };
 use plimsoll::{
     api::v1alpha1::TargetRef,
@@ -22,21 +22,21 @@ use plimsoll::{
 };
 use serde_json::{Value, json};
 
-use crate::harness::{Cluster, ExternalMetrics, Operator, PATIENCE, UNWATCHED, deployment, eventually, profile_with};
+use crate::harness::{Cluster, ExternalMetrics, PATIENCE, UNWATCHED, deployment, eventually};
 
-const HPA: &str = "HorizontalPodAutoscaler";
-const NOTHING: Wish = Wish { floor: None, hold: false };
+pub const HPA: &str = "HorizontalPodAutoscaler";
+pub const NOTHING: Wish = Wish { floor: None, hold: false };
 
-fn wish(floor: i32, hold: bool) -> Wish {
+pub fn wish(floor: i32, hold: bool) -> Wish {
     Wish { floor: Some(floor), hold }
 }
 
-fn scaler(kind: ScalerKind, name: &str) -> Scaler {
+pub fn scaler(kind: ScalerKind, name: &str) -> Scaler {
     Scaler { kind, name: name.to_owned() }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "what json! makes is handed over")]
-fn autoscaler(name: &str, spec: Value) -> Value {
+pub fn autoscaler(name: &str, spec: Value) -> Value {
     let mut all =
         json!({"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}, "maxReplicas": 20});
     all.as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
@@ -44,7 +44,7 @@ fn autoscaler(name: &str, spec: Value) -> Value {
 }
 
 /// As the operator does it; without a memory, as if it had just started.
-async fn carry(cluster: &Cluster, scaler: &Scaler, wish: Wish) -> (Overlay, Change) {
+pub async fn carry(cluster: &Cluster, scaler: &Scaler, wish: Wish) -> (Overlay, Change) {
     carry_at(cluster, scaler, wish, Timestamp::now()).await
 }
 
@@ -54,7 +54,7 @@ async fn carry_at(cluster: &Cluster, scaler: &Scaler, wish: Wish, now: Timestamp
     (outcome.overlay.expect("it is there"), outcome.change)
 }
 
-async fn apply_as(cluster: &Cluster, manager: &str, force: bool, object: &Value) -> Result<Value, String> {
+pub async fn apply_as(cluster: &Cluster, manager: &str, force: bool, object: &Value) -> Result<Value, String> {
     let mut params = PatchParams::apply(manager);
     params.force = force;
     let name = object["metadata"]["name"].as_str().unwrap();
@@ -70,7 +70,7 @@ async fn create_as(cluster: &Cluster, manager: &str, object: &Value) {
 
 /// The whole object but for what counts writes, and what the autoscaler's controller writes into the status: managers with
 /// their fields and times are in it.
-fn essence(object: &Value) -> Value {
+pub fn essence(object: &Value) -> Value {
     let mut object = crate::harness::essence(object);
     object["metadata"].as_object_mut().unwrap().remove("generation");
     object
@@ -93,7 +93,7 @@ async fn autoscalers(cluster: &Cluster) -> Vec<Arc<HorizontalPodAutoscaler>> {
     api.list(&ListParams::default()).await.unwrap().items.into_iter().map(Arc::new).collect()
 }
 
-async fn has_replicas(cluster: &Cluster, kind: &str, wanted: u64) {
+pub async fn has_replicas(cluster: &Cluster, kind: &str, wanted: u64) {
     // A kind that is new to the cluster is known to the autoscaler's controller after up to half a minute.
     let patience = if kind == "Rollout" { UNWATCHED } else { PATIENCE };
     eventually(&format!("web has {wanted} replicas"), patience, async || {
@@ -338,186 +338,14 @@ async fn two_autoscalers_are_refused_and_what_is_left_behind_is_known() {
     assert_eq!(gone.unwrap().overlay, None);
 }
 
-/// A profile that adopts and has a floor for the next hour: one that asks no metrics.
-fn adopting(floor: u32) -> String {
-    let (start, end) =
-        (Timestamp::now() - SignedDuration::from_mins(5), Timestamp::now() + SignedDuration::from_hours(1));
-    let spec = format!(
-        "autoscaling: {{mode: Adopt}}\nenforcement:\n  mode: Enforce\n  scaling:\n    floors:\n    - name: test\n      \
-         minReplicas: {floor}\n      once: {{start: {start:.0}, end: {end:.0}}}\n"
-    );
-    profile_with("shop", "web", &spec)
-        .replace("{name: web}", "{apiVersion: argoproj.io/v1alpha1, kind: Rollout, name: web}")
-}
-
 /// A workload whose pods nobody looks for: in a cluster without nodes none could start, and then no floor is raised.
-async fn a_rollout(cluster: &Cluster) {
+pub async fn a_rollout(cluster: &Cluster) {
     let rollout = json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "metadata": {"name": "web"},
         "spec": {"replicas": 3}});
     cluster.apply_yaml(&rollout.to_string()).await;
     cluster.edit_status("Rollout", "web", json!({"replicas": 3, "readyReplicas": 3, "selector": "app=web"})).await;
 }
 
-fn rollout_ref() -> Value {
+pub fn rollout_ref() -> Value {
     json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "web"})
-}
-
-async fn has_floor(cluster: &Cluster, kind: &str, field: &str, wanted: u32) {
-    eventually(&format!("{kind} web has {field} {wanted}"), UNWATCHED, async || {
-        let now = cluster.expect(kind, "web").await["spec"][field].clone();
-        if now == wanted { Ok(()) } else { Err(now.to_string()) }
-    })
-    .await;
-}
-
-#[tokio::test]
-#[ignore = "needs a cluster: make test-cluster"]
-async fn the_operator_writes_a_floor_and_gives_it_back_when_its_profile_goes() {
-    let cluster = Cluster::new().await;
-    let operator = Operator::start(&cluster).await;
-    a_rollout(&cluster).await;
-    cluster.apply_yaml(&adopting(7)).await;
-    cluster.wait_for_condition("shop", "AutoscalingReady", "False", "NothingToAdopt").await;
-    apply_as(&cluster, "git", true, &autoscaler("web", json!({"minReplicas": 2, "scaleTargetRef": rollout_ref()})))
-        .await
-        .unwrap();
-    let before = cluster.expect(HPA, "web").await;
-    let message = cluster.wait_for_condition("shop", "AutoscalingReady", "True", "Adopted").await;
-    assert!(message.contains("HorizontalPodAutoscaler web"), "{message}");
-    has_floor(&cluster, HPA, "minReplicas", 7).await;
-    has_replicas(&cluster, "Rollout", 7).await;
-    assert_eq!(cluster.get(HPA, "shop").await, None, "none of its own");
-
-    // Another process knows from the object what was there before, and goes on.
-    drop(operator);
-    let operator = Operator::start(&cluster).await;
-    operator.wait_for_log("leading").await;
-    tokio::time::sleep(Duration::from_secs(25)).await;
-    has_floor(&cluster, HPA, "minReplicas", 7).await;
-    let scaling = cluster.expect("PerformanceProfile", "shop").await["status"]["scaling"].clone();
-    assert_eq!((&scaling["declaredMin"], &scaling["max"], &scaling["floor"]), (&json!(2), &json!(20), &json!(7)));
-
-    cluster.delete("PerformanceProfile", "shop").await;
-    let given_back = Duration::from_secs(45);
-    eventually("it is as it was before", given_back, async || {
-        let now = cluster.expect(HPA, "web").await;
-        if essence(&now) == essence(&before) { Ok(()) } else { Err(now.to_string()) }
-    })
-    .await;
-}
-
-#[tokio::test]
-#[ignore = "needs a cluster: make test-cluster"]
-async fn the_operator_writes_to_a_scaled_object_and_stops_when_it_is_told_to() {
-    let cluster = Cluster::new().await;
-    let _operator = Operator::start(&cluster).await;
-    a_rollout(&cluster).await;
-    let object = json!({"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "metadata": {"name": "web"},
-        "spec": {"scaleTargetRef": rollout_ref(), "minReplicaCount": 2, "maxReplicaCount": 20, "triggers": []}});
-    apply_as(&cluster, "git", true, &object).await.unwrap();
-    let before = cluster.expect("ScaledObject", "web").await;
-    let mut theirs = autoscaler("keda-hpa-web", json!({"minReplicas": 2, "scaleTargetRef": rollout_ref()}));
-    theirs["metadata"]["ownerReferences"] = json!([{"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject",
-        "name": "web", "uid": before["metadata"]["uid"], "controller": true}]);
-    apply_as(&cluster, "keda-operator", true, &theirs).await.unwrap();
-    cluster.apply_yaml(&adopting(7)).await;
-    has_floor(&cluster, "ScaledObject", "minReplicaCount", 7).await;
-    let disabled = json!({"spec": {"enforcement": {"mode": "Disabled"}}});
-    cluster.edit("PerformanceProfile", "shop", disabled).await;
-    has_floor(&cluster, "ScaledObject", "minReplicaCount", 2).await;
-    eventually("it is as it was before", PATIENCE, async || {
-        let now = cluster.expect("ScaledObject", "web").await;
-        if essence(&now) == essence(&before) { Ok(()) } else { Err(now.to_string()) }
-    })
-    .await;
-    assert_eq!(cluster.expect(HPA, "keda-hpa-web").await["spec"]["minReplicas"], 2, "KEDA's own to write");
-}
-
-/// The policies as deploy/ has them, for the namespace of the test alone.
-async fn floor_policies(cluster: &Cluster) -> Vec<(&'static str, String)> {
-    let text = include_str!("../../deploy/floor-policy.yaml");
-    let documents: Vec<Value> = serde_saphyr::from_multiple(text).unwrap();
-    let mut made = Vec::new();
-    for mut document in documents {
-        let name = format!("{}-{}", document["metadata"]["name"].as_str().unwrap(), cluster.namespace);
-        document["metadata"]["name"] = json!(name);
-        let kind = if document["spec"].get("policyName").is_some() {
-            document["spec"]["policyName"] = json!(name);
-            document["spec"]["matchResources"] =
-                json!({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": cluster.namespace}}});
-            "MutatingAdmissionPolicyBinding"
-        } else {
-            "MutatingAdmissionPolicy"
-        };
-        cluster.apply_yaml(&document.to_string()).await;
-        made.push((kind, name));
-    }
-    made
-}
-
-#[tokio::test]
-#[ignore = "needs a cluster: make test-cluster"]
-async fn with_the_policy_no_apply_lowers_a_floor() {
-    let cluster = Cluster::new().await;
-    let policies = floor_policies(&cluster).await;
-    a_rollout(&cluster).await;
-    let object = autoscaler("web", json!({"minReplicas": 2, "scaleTargetRef": rollout_ref()}));
-    let scaled = json!({"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "metadata": {"name": "web"},
-        "spec": {"scaleTargetRef": {"name": "other"}, "minReplicaCount": 2, "triggers": []}});
-    for (kind, object, field) in [
-        (ScalerKind::HorizontalPodAutoscaler, &object, "minReplicas"),
-        (ScalerKind::ScaledObject, &scaled, "minReplicaCount"),
-    ] {
-        let name = object["kind"].as_str().unwrap();
-        apply_as(&cluster, "git", true, object).await.unwrap();
-        let before = cluster.expect(name, "web").await;
-        let adopted = scaler(kind, "web");
-        // A policy is in force a moment after it was made.
-        let mut probe = object.clone();
-        probe["metadata"] = json!({"name": "probe", "annotations": {"plimsoll.dev/floor": "8"}});
-        probe["spec"]["scaleTargetRef"]["name"] = json!("probe");
-        eventually("the policy is in force", PATIENCE, async || {
-            let stored = apply_as(&cluster, "git", true, &probe).await.unwrap();
-            if stored["spec"][field] == 8 { Ok(()) } else { Err(stored["spec"].to_string()) }
-        })
-        .await;
-        carry(&cluster, &adopted, wish(8, true)).await;
-        // Server-side by force, as Argo CD and Flux do; as a client does; and the same again.
-        for _ in 0..2 {
-            assert_eq!(apply_as(&cluster, "git", true, object).await.unwrap()["spec"][field], 8);
-            assert_eq!(cluster.edit(name, "web", json!({"spec": {field: 3}})).await["spec"][field], 8);
-            let (overlay, change) = carry(&cluster, &adopted, wish(8, true)).await;
-            assert_eq!((overlay.floor, change), (State::Written, Change::Unchanged), "nothing to answer");
-        }
-        assert_eq!(cluster.edit(name, "web", json!({"spec": {field: 9}})).await["spec"][field], 9, "more is welcome");
-        cluster.edit(name, "web", json!({"spec": {field: 8}})).await;
-        if kind == ScalerKind::HorizontalPodAutoscaler {
-            has_replicas(&cluster, "Rollout", 9).await;
-            // An older version of the API is the same object.
-            let old = json!({"apiVersion": "autoscaling/v1", "kind": HPA, "metadata": {"name": "web"},
-                "spec": {"minReplicas": 2, "maxReplicas": 20, "scaleTargetRef": rollout_ref()}});
-            apply_as_version(&cluster, "v1", "git-old", &old).await;
-            assert_eq!(cluster.expect(HPA, "web").await["spec"][field], 8);
-        }
-        // The operator itself lowers it, step by step and for good.
-        carry(&cluster, &adopted, wish(5, true)).await;
-        assert_eq!(cluster.expect(name, "web").await["spec"][field], 5);
-        carry(&cluster, &adopted, NOTHING).await;
-        let after = cluster.expect(name, "web").await;
-        assert_eq!(after["spec"], before["spec"]);
-        assert_eq!(after["metadata"].get("annotations"), before["metadata"].get("annotations"));
-        assert_eq!(apply_as(&cluster, "git", true, object).await.unwrap()["spec"][field], 2);
-    }
-    for (kind, name) in policies.into_iter().rev() {
-        cluster.delete(kind, &name).await;
-    }
-}
-
-async fn apply_as_version(cluster: &Cluster, version: &str, manager: &str, object: &Value) {
-    let resource = ApiResource::from_gvk_with_plural(
-        &GroupVersionKind::gvk("autoscaling", version, HPA),
-        "horizontalpodautoscalers",
-    );
-    let api = Api::<DynamicObject>::namespaced_with(cluster.client.clone(), &cluster.namespace, &resource);
-    api.patch("web", &PatchParams::apply(manager).force(), &Patch::Apply(object)).await.expect("applied");
 }

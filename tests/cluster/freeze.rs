@@ -11,7 +11,7 @@ use plimsoll::api::v1alpha1::{
 use serde_json::json;
 
 use crate::harness::{
-    Frozen, Launch, Numbers, PATIENCE, Prometheus, Way, eventually, objective, profile_of, profile_with,
+    Frozen, Launch, Load, Numbers, PATIENCE, Prometheus, Way, eventually, objective, profile_of, profile_with,
 };
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -322,6 +322,8 @@ async fn an_exhausted_budget_freezes_and_an_override_is_told_and_counted() {
     let cluster = &frozen.cluster;
     let prometheus = Prometheus::start().await;
     prometheus.record(&cluster.namespace, "web", "availability", Numbers::fresh("-0.12"));
+    let load = Load { rate: 10.0, bad_share: 0.0001, in_flight: 2.0 };
+    prometheus.signal(&cluster.namespace, "web", "availability", load);
     let operator = Launch::new(cluster).asking(&prometheus).start().await;
     frozen.workload("Deployment", "web").await;
     // Of a time before any freeze.

@@ -11,7 +11,7 @@ mod operator;
 mod prometheus;
 mod proxy;
 
-pub use cluster::{Cluster, essence};
+pub use cluster::{Cluster, essence, remove};
 pub use eventually::{PATIENCE, UNWATCHED, eventually};
 pub use fixtures::{deployment, objective, profile, profile_with};
 pub use frozen::{Frozen, Way, profile_of};

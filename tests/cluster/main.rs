@@ -12,6 +12,7 @@
 )]
 
 mod adopt;
+mod adopt_operator;
 mod autoscaler;
 mod conflicts;
 mod crash;
@@ -21,6 +22,7 @@ mod drift;
 mod election;
 mod enforcement;
 mod faults;
+mod floor_policy;
 mod freeze;
 mod gate;
 mod harness;

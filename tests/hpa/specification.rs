@@ -24,7 +24,7 @@ impl Specification {
         api["behavior"] = if is_busy { busy(random) } else { behavior(random) };
         bounds(random, api.as_object_mut().unwrap());
         if is_busy {
-            api["maxReplicas"] = random.within(20, 150).into();
+            api["maxReplicas"] = random.within(20, 60).into();
         }
         Self::of(api)
     }
@@ -55,7 +55,7 @@ fn bounds(random: &mut Random, fields: &mut Map<String, Value>) {
     } else {
         fields.remove("minReplicas");
     }
-    let more = random.pick(&[1, 3, 10, 30, 100]);
+    let more = random.pick(&[1, 3, 10, 30, 60]);
     fields.insert("maxReplicas".into(), (min + random.within(1, more)).into());
 }
 

@@ -161,6 +161,19 @@ fn one_that_applies_our_value_keeps_it() {
 }
 
 #[test]
+fn one_that_writes_our_value_after_it_was_taken_back_keeps_it() {
+    let mut server = autoscaler(json!({"minReplicas": 1}));
+    settle(&mut server, wish(5, false), at(0));
+    // The value is back, and the operator dies before its owner is.
+    let first = plan(server.kind, &server.object, "shop", NOTHING, None, at(1)).patch.unwrap();
+    server.patch(&first);
+    assert_eq!(server.value(Lever::Floor), Some(&json!(1)));
+    server.apply("git", json!({"spec": {"minReplicas": 5}}));
+    settle(&mut server, NOTHING, at(2));
+    assert_eq!((server.value(Lever::Floor), server.owners(Lever::Floor)), (Some(&json!(5)), vec!["git".to_owned()]));
+}
+
+#[test]
 fn a_lost_note_is_made_good_from_memory_and_said_where_there_is_none() {
     let mut server = autoscaler(json!({"minReplicas": 2}));
     let before = server.essence();

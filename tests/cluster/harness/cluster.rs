@@ -213,6 +213,14 @@ impl Cluster {
     }
 }
 
+/// Removes an object of the whole cluster.
+pub async fn remove(kind: &str, name: &str) {
+    let api = Api::<DynamicObject>::all_with(connect().await, &resource(kind).0);
+    if let Err(error) = api.delete(name, &DeleteParams::background()).await {
+        eprintln!("{kind} {name} is left behind: {error}");
+    }
+}
+
 impl Drop for Cluster {
     /// On a runtime of its own: the test's cannot be waited for in here. The rest is the namespace controller's work.
     fn drop(&mut self) {

@@ -217,8 +217,6 @@ fn recorded(content: &Content) -> Vec<Value> {
             ("plimsoll:burn_rate:1h", "0.1"),
             ("plimsoll:burn_rate:5m", "0.1"),
             ("plimsoll:bad:rate1h", "0.001"),
-            ("plimsoll:signal:total", "100"),
-            ("plimsoll:signal:bad", "0.01"),
         ];
         let nan = budget.1 == "NaN";
         let others = others.map(|(name, value)| (name, if nan { "NaN" } else { value }.to_owned()));

@@ -313,6 +313,7 @@ fn the_help_is_as_documented() {
         &["check"],
         &["explain"],
         &["backtest"],
+        &["arena"],
         &["import"],
         &["export"],
         &["inhibit-rules"],

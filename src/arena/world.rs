@@ -3,7 +3,7 @@
 use super::{
     deployment,
     load::{Load, Shape, WARM_UP},
-    number::{MINUTE, Micros, ceiling, micros, seconds},
+    number::{MINUTE, Micros, ceiling, floor, micros, seconds, whole},
     service,
 };
 
@@ -180,7 +180,8 @@ impl World {
         let hour = load.end().saturating_sub(WARM_UP);
         let at = |share: f64| WARM_UP + micros(seconds(hour) * share);
         let peak = load.highest(0, load.end());
-        let right = ceiling(pods(peak, 1.0, RIGHT));
+        // Fewer than what the peak keeps busy all the time: no way of scaling saves it.
+        let scarce = floor(pods(peak, 1.0, 1.0) * 0.95).max(MIN + 1);
         let mut world = Self {
             service: service::Settings::default(),
             cluster: deployment::Settings { start: (25.0, 45.0), capacity: 60 },
@@ -223,8 +224,8 @@ impl World {
             Fault::Lie => world.blindness = blind(Sight::Lie),
             Fault::Partial => world.blindness = blind(Sight::Partial),
             Fault::NodeDrain => world.drain = Some(at(shape.peak())),
-            Fault::MaxReplicas => world.max = (right * 7 / 10).max(MIN + 1),
-            Fault::NoCapacity => world.cluster.capacity = super::number::whole((right * 7 / 10).max(MIN + 1)),
+            Fault::MaxReplicas => world.max = scarce,
+            Fault::NoCapacity => world.cluster.capacity = whole(scarce),
             Fault::Retries => world.service.retry = true,
         }
         world

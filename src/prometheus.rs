@@ -9,5 +9,5 @@ mod snapshot;
 pub use client::{Client, ClientError, ClientOptions};
 pub use evaluator::{Evaluator, News};
 pub use selectors::{RuleSelector, missing_labels};
-pub use signals::{LOOK_EVERY, ObjectiveSignals, ProfileSignals, SignalSnapshot, SignalSource, Wanted};
+pub use signals::{LOOK_EVERY, ObjectiveSignals, ProfileSignals, SignalSnapshot, SignalSource, Signals, Wanted};
 pub use snapshot::{Answer, Given, GroupState, Loaded, Snapshot, age, longest_age, shown_burn};

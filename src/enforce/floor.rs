@@ -209,19 +209,15 @@ pub(super) fn lower(turn: &mut Turn<'_>) {
     }
     let now = turn.now;
     let given_up = !turn.trusted && !trust::is_dark(turn) || !turn.settings.scaling;
-    let decay = if given_up {
-        DECAY
-    } else if turn.static_now() {
+    if !given_up && turn.static_now() {
         return;
-    } else if latched(turn) {
-        FAST_DECAY
-    } else if attribution::dependency_limited(turn) {
-        DECAY
-    } else if now - turn.memory.burned_at.max(turn.memory.raised_at) >= turn.memory.relax.max(RELAX) {
-        DECAY
-    } else {
+    }
+    let clean = now - turn.memory.burned_at.max(turn.memory.raised_at) >= turn.memory.relax.max(RELAX);
+    // Pods that a dependency does not need are given back while it burns.
+    if !(given_up || latched(turn) || attribution::dependency_limited(turn) || clean) {
         return;
-    };
+    }
+    let decay = if latched(turn) { FAST_DECAY } else { DECAY };
     turn.memory.floor = lowered(turn.memory.floor, decay, now - turn.memory.lowered_at.max(turn.memory.raised_at));
     turn.memory.lowered_at = now;
     if pods(turn.memory.floor) <= turn.settings.min || turn.memory.floor < 1.0 {

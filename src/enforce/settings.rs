@@ -2,6 +2,7 @@
 
 /// What a profile allows. Times are in seconds.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the profile")]
 pub struct Settings {
     /// Fewest replicas, as declared.
     pub min: i32,

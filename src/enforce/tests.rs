@@ -167,7 +167,8 @@ fn pods_that_do_not_help_are_given_back_and_not_asked_for_again() {
 
 #[test]
 fn numbers_that_are_gone_stale_or_lies_change_nothing() {
-    let lies: [(&str, fn(&mut World)); 5] = [
+    type Lie = (&'static str, fn(&mut World));
+    let lies: [Lie; 5] = [
         ("gone", |world| world.signals.metrics = Metrics::Unknown("connection refused".to_owned())),
         ("frozen", |world| {
             let now = world.now;

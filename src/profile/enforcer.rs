@@ -1,9 +1,6 @@
 //! Decides for every profile, each time that the quick signals have been read. The reconcile carries the decisions out.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashSet, sync::Arc};
 
 use k8s_openapi::{
     api::{
@@ -32,7 +29,7 @@ use crate::{
     api::v1alpha1::{AutoscalingMode, PerformanceProfile, TargetRef},
     enforce::{Memory, decide},
     kube::{is_owned_by, message},
-    prometheus::{ProfileSignals, SignalSnapshot, Wanted},
+    prometheus::{SignalSnapshot, Signals, Wanted},
 };
 
 mod decisions;
@@ -40,9 +37,6 @@ mod look;
 
 pub use decisions::{Decided, Decisions, Key};
 use look::{Pods, Sources, look};
-
-/// The signals of all profiles, or why there are none.
-type Signals = Result<HashMap<Key, ProfileSignals>, String>;
 
 /// After a restart nothing is relaxed for the long window of the page tier, in seconds: until then the burn of the time before is
 /// not known to be over.

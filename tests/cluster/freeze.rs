@@ -330,7 +330,7 @@ async fn an_exhausted_budget_freezes_and_an_override_is_told_and_counted() {
     frozen.annotate("Deployment", "web", OVERRIDE, Some("INC-1")).await;
     let spec = format!("enforcement: {{mode: Enforce}}\nobjectives:\n{}", objective("availability"));
     cluster.apply_yaml(&profile_with("web", "web", &spec)).await;
-    let patience = Duration::from_secs(60);
+    let patience = Duration::from_mins(1);
     cluster.wait_for_condition_within(patience, "web", "RolloutAllowed", "False", "BudgetExhausted").await;
     let series = |name: &str| format!("plimsoll_{name}{{namespace=\"{}\",profile=\"web\"}}", cluster.namespace);
     let gate = format!("/gate/{}/web", cluster.namespace);

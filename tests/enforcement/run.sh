@@ -57,6 +57,8 @@ setup() {
   done
   await 120 'the signals' trusted enforce
   await 60 'the signals' trusted observe
+  say 'warming up: what a pod can do is learned'
+  sleep "${WARM_UP:-60}"
 }
 has_ready() { [ "$(ready "$1")" -ge "$2" ]; }
 trusted() { [[ "$(field "$1" '{.status.conditions[?(@.type=="Enforcing")].reason}')" =~ ^(Idle|Acting|Observing)$ ]]; }
@@ -84,12 +86,11 @@ copies = {one["copy"]: one for one in map(json.loads, open(sys.argv[1]))}
 sys.exit(not copies["enforce"]["last_burn_s"] < copies["observe"]["last_burn_s"] or not copies["enforce"]["bad"] < copies["observe"]["bad"])
 PYTHON
 }
-rest() { # back to the quiet load, until both are small again
-  say 'quiet load; waiting for the floors to be given back'
-  rate 30
-  await 1500 'the floor to be given back' given_back
+fresh() { # everything anew: what was learned and held must not help the next time
+  kill "$operator"
+  kubectl delete namespace "$ns" --timeout=180s >/dev/null
+  setup
 }
-given_back() { [ "$(min enforce)" = 3 ] && [ "$(replicas enforce)" -le 4 ] && [ "$(replicas observe)" -le 4 ]; }
 
 static_for() { # SECONDS WHAT: nothing scales down, nothing is frozen
   local until=$((SECONDS + $1)) most floor now
@@ -110,11 +111,9 @@ peak() { rate 90; await 240 'more pods' more_than_three; sleep 20; }
 more_than_three() { [ "$(replicas enforce)" -ge 6 ]; }
 
 setup
-say 'warming up: what a pod can do is learned'
-sleep "${WARM_UP:-60}"
 while (($#)); do
   case $1 in
-  step) n=${2:-1}; for ((i = 1; i <= n; i++)); do step "$i"; ((i == n)) || rest; done; shift ;;
+  step) n=${2:-1}; for ((i = 1; i <= n; i++)); do step "$i"; ((i == n)) || fresh; done; shift ;;
   dark)
     peak
     say "Prometheus is stopped for ${2:-600} s, and the load falls"

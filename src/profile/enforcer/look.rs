@@ -1,14 +1,12 @@
 //! From what watches and Prometheus say to the signals that a decision rests on. Pure.
 
-use std::collections::HashMap;
-
 use k8s_openapi::{api::autoscaling::v2::HorizontalPodAutoscaler, jiff::Timestamp};
 
 use crate::{
     api::v1alpha1::{BurnStatus, ObjectiveState, ObjectiveStatus, PerformanceProfile},
-    enforce::{Autoscaler, Limits, Load, Measured, Metrics, Objective, Rates, Signals, Workload},
+    enforce::{self, Autoscaler, Limits, Load, Measured, Metrics, Objective, Rates, Workload},
     profile::{validate::EnforcementPlan, workloads::Seen},
-    prometheus::{ObjectiveSignals, ProfileSignals},
+    prometheus::{ObjectiveSignals, ProfileSignals, Signals},
 };
 
 /// Burn rates beyond this, over five minutes and over an hour, page (the first tier of the SRE workbook, ch. 5).
@@ -30,7 +28,7 @@ pub struct Sources<'a> {
     /// What may be done.
     pub plan: &'a EnforcementPlan,
     /// The quick signals of all profiles.
-    pub signals: &'a Result<HashMap<(String, String), ProfileSignals>, String>,
+    pub signals: &'a Signals,
     /// The workload.
     pub workload: &'a Seen,
     /// The pods.
@@ -44,14 +42,14 @@ pub struct Sources<'a> {
 }
 
 /// The signals.
-pub fn look(sources: &Sources<'_>, now: Timestamp) -> Signals {
+pub fn look(sources: &Sources<'_>, now: Timestamp) -> enforce::Signals {
     let Sources { profile, plan, signals, workload, pods, autoscaler, maintenance, capacity_per_pod } = sources;
     let key =
         (profile.metadata.namespace.clone().unwrap_or_default(), profile.metadata.name.clone().unwrap_or_default());
     let found = signals.as_ref().map(|all| all.get(&key).cloned().unwrap_or_default());
     let missing = if workload.cannot_create { (workload.replicas - workload.existing).max(0) } else { 0 };
     let unschedulable = pods.unschedulable.max(missing);
-    Signals {
+    enforce::Signals {
         now: now.as_second(),
         metrics: match &found {
             Err(why) => Metrics::Unknown((*why).clone()),
@@ -170,6 +168,8 @@ fn scaler(autoscaler: &HorizontalPodAutoscaler) -> Autoscaler {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use serde_json::json;
 
     use super::*;
@@ -193,7 +193,7 @@ mod tests {
         .unwrap()
     }
 
-    fn snapshot(newest: f64) -> Result<HashMap<(String, String), ProfileSignals>, String> {
+    fn snapshot(newest: f64) -> HashMap<(String, String), ProfileSignals> {
         let objective = ObjectiveSignals { bad: Some(0.5), total: Some(10.0), bad_5m: Some(0.2), total_5m: Some(10.0) };
         let signals = ProfileSignals {
             objectives: HashMap::from([("latency".to_owned(), objective)]),
@@ -203,7 +203,7 @@ mod tests {
             newest: Some(newest),
             ..ProfileSignals::default()
         };
-        Ok(HashMap::from([(("shop".to_owned(), "web".to_owned()), signals)]))
+        HashMap::from([(("shop".to_owned(), "web".to_owned()), signals)])
     }
 
     #[test]
@@ -212,7 +212,7 @@ mod tests {
         let profile = profile();
         let plan = enforcement(&profile, now).unwrap();
         let workload = Seen { replicas: 5, existing: 3, ready: 3, cannot_create: true, ..Seen::default() };
-        let signals = snapshot(1_799_999_990.0);
+        let signals = Ok(snapshot(1_799_999_990.0));
         let sources = Sources {
             profile: &profile,
             plan: &plan,
@@ -230,7 +230,7 @@ mod tests {
         assert_eq!((latency.burn_1h, latency.burn_6h, latency.budget_remaining), (Some(2.5), Some(0.4), Some(0.125)));
         assert_eq!((seen.seasonal, seen.limits.connections), (Some(7), Some(8)));
         assert_eq!(seen.workload.unschedulable, 2, "a quota is used up");
-        let stale = snapshot(1_799_999_000.0);
+        let stale = Ok(snapshot(1_799_999_000.0));
         let seen = look(&Sources { signals: &stale, ..sources }, now);
         assert!(matches!(seen.metrics, Metrics::Unknown(_)));
     }

@@ -140,7 +140,7 @@ impl Frozen {
         let good = ["app=app:0,proxy=proxy:0", "app=app:1,proxy=proxy:1"].map(str::to_owned);
         let decided = Freeze {
             level: FreezeLevel::Deny,
-            stops: true,
+            cause: plimsoll::enforce::Cause::Exhausted("availability".to_owned()),
             reason: "objective availability has spent its\nerror budget (-12 % left)".to_owned(),
             since: Timestamp::now().as_second(),
             until: until.as_second(),

@@ -7,11 +7,15 @@ use k8s_openapi::jiff::Timestamp;
 
 use crate::{
     api::{Duration, Target, v1alpha1::TargetRef},
-    arena, export, import, inhibit,
+    export, import, inhibit,
     profile::Settings,
     slo,
     telemetry::LogFormat,
 };
+
+mod arena;
+
+pub use arena::ArenaArgs;
 
 /// The load line for Kubernetes services: SLOs, scaling and disruption budgets from one PerformanceProfile per workload.
 #[derive(Debug, Parser)]
@@ -265,42 +269,6 @@ pub enum ReportFormat {
     Json,
     /// A page for browsers
     Html,
-}
-
-/// Flags of `plimsoll arena`.
-#[derive(Debug, Args)]
-pub struct ArenaArgs {
-    /// Loads; may be repeated. Default: all, and those of the faults
-    #[arg(long, value_enum, value_name = "SHAPE", value_delimiter = ',')]
-    pub shapes: Vec<arena::Shape>,
-
-    /// What goes wrong; may be repeated. Default: all, and nothing
-    #[arg(long, value_enum, value_name = "FAULT", value_delimiter = ',')]
-    pub faults: Vec<arena::Fault>,
-
-    /// Ways of scaling; may be repeated. Default: all
-    #[arg(long, value_enum, value_name = "POLICY", value_delimiter = ',')]
-    pub policies: Vec<arena::Policy>,
-
-    /// Runs of each, with other chance
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1000))]
-    pub seeds: u64,
-
-    /// Minutes of each run, after five to settle; what loads and faults do is scaled to them
-    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(10..=1440))]
-    pub minutes: u32,
-
-    /// Runs at the same time. Default: as many as there are cores
-    #[arg(long, value_name = "N")]
-    pub threads: Option<std::num::NonZeroUsize>,
-
-    /// Form of the answer on standard output; html is one page that needs nothing else
-    #[arg(long, alias = "output", value_enum, default_value_t = ReportFormat::Table)]
-    pub format: ReportFormat,
-
-    /// Compare the simulated queue with queueing theory instead
-    #[arg(long)]
-    pub validate: bool,
 }
 
 /// Flags of `plimsoll import`.

@@ -38,7 +38,7 @@ pub(super) fn hold(turn: &mut Turn<'_>) {
         turn.finish(Kind::HoldScaleDown, "more pods did not help");
     } else if calm(turn) {
         turn.finish(Kind::HoldScaleDown, "5m and 1h burn below 0.7");
-    } else if now - turn.memory.saturated_at > SATURATED_WITHIN && burns_now(turn) {
+    } else if burns_in_vain(turn) {
         turn.finish(
             Kind::HoldScaleDown,
             "it burns, and the pods have had time to spare for 10 minutes: not for want of pods",
@@ -114,6 +114,9 @@ fn calm(turn: &Turn<'_>) -> bool {
     })
 }
 
-fn burns_now(turn: &Turn<'_>) -> bool {
-    attribution::highest(turn).is_some_and(|burn| burn > 1.0)
+/// Whether it has burned for ten minutes in which the pods had time to spare. A burn that has just begun again is another.
+fn burns_in_vain(turn: &Turn<'_>) -> bool {
+    let began = turn.memory.burning_since;
+    let lasts = began > 0 && turn.now - began > SATURATED_WITHIN;
+    lasts && turn.now - turn.memory.saturated_at > SATURATED_WITHIN
 }

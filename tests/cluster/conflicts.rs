@@ -149,7 +149,10 @@ async fn a_second_autoscaler_of_the_target_is_not_fought_with() {
     cluster.apply_yaml(&profile("web")).await;
 
     let message = cluster.wait_for_condition("web", "AutoscalingReady", "False", "SecondAutoscaler").await;
-    assert!(message.contains("by-hand") && message.contains("autoscaling.mode: Disabled"), "{message}");
+    assert!(
+        message.contains("by-hand") && message.contains("autoscaling.mode: Adopt to use it, or Disabled"),
+        "{message}"
+    );
     cluster.wait_for_condition("web", "DisruptionReady", "True", "AsDeclared").await;
     assert_eq!(cluster.get("HorizontalPodAutoscaler", "web").await, None);
     assert_untouched(&cluster, &other).await;

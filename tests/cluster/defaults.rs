@@ -96,7 +96,10 @@ async fn a_minimal_profile_gets_the_defaults() {
     .await;
     let columns = cluster.print_columns("PerformanceProfile", "web").await;
     let names: Vec<_> = columns.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["Name", "Target", "Replicas", "Objectives", "Budget", "Ready", "Reason", "Age"]);
+    assert_eq!(
+        names,
+        ["Name", "Target", "Replicas", "Objectives", "Budget", "Ready", "Reason", "Floor", "Enforcing", "Age"]
+    );
     let cells: Vec<_> = columns.iter().take(7).map(|(_, cell)| cell.clone()).collect();
     assert_eq!(json!(cells), json!(["web", "web", 4, null, null, "True", "AsDeclared"]));
 }

@@ -73,9 +73,9 @@ async fn says(cluster: &Cluster, name: &str, type_: &str, status: &str, reason: 
     .await;
 }
 
-/// Waits until the autoscaler has measured a mean per pod.
+/// Waits until the autoscaler has measured a mean per pod. The mean is over the pods that there are, and a busy cluster makes them late.
 async fn measures(cluster: &Cluster, name: &str, mean: &str) {
-    eventually(&format!("{name} measures {mean} per pod"), PATIENCE, async || {
+    eventually(&format!("{name} measures {mean} per pod"), Duration::from_mins(1), async || {
         let object = cluster.expect(KIND, name).await;
         let measured = &object["status"]["currentMetrics"][0]["external"]["current"]["averageValue"];
         if measured == mean { Ok(()) } else { Err(object["status"].to_string()) }

@@ -38,6 +38,8 @@ const LATCH: i64 = 600;
 const LONGEST_LATCH: i64 = 4_800;
 /// Beyond the target by this factor the autoscaler is behind: it keeps its metric near the target always.
 const BEYOND: f64 = 1.1;
+/// A burn that has lasted this long, in seconds, fills the five minutes that tell what is usual.
+const LONG_BURN: i64 = 300;
 /// Seconds without a burn before the floor is lowered, at first and at most.
 const RELAX: i64 = 120;
 const LONGEST_RELAX: i64 = 2_100;
@@ -168,7 +170,9 @@ pub(super) fn raise(turn: &mut Turn<'_>) {
     turn.memory.raised_at = now;
     turn.memory.saturated_at = now;
     let share = worst.minute.map_or(0.0, super::Rates::bad_share);
-    let usual_share = worst.five_minutes.map_or(share, super::Rates::bad_share).min(share);
+    // Of a burn that has just begun five minutes are mostly the time before it: they tell nothing of what is usual.
+    let old = now - turn.memory.burning_since >= LONG_BURN;
+    let usual_share = worst.five_minutes.filter(|_| old).map_or(share, super::Rates::bad_share).min(share);
     if turn.memory.experiment.is_none() {
         turn.memory.experiment = Some(Experiment { at: now, ready, bad_share: share, usual_share, grown_at: 0 });
     }

@@ -9,8 +9,10 @@ use super::{
 
 /// Longest time in seconds that a hold lasts after the last burn.
 const LONGEST: i64 = 1_800;
-/// Saturation within this time, in seconds, makes a burn one for want of pods.
-const SATURATED_WITHIN: i64 = 600;
+/// Saturation within this time, in seconds, makes a burn one for want of pods: the longest window that a burn is looked at over.
+const SATURATED_WITHIN: i64 = 3_600;
+/// A burn that goes on for this long, in seconds, while the pods have time to spare is not for want of them.
+const IN_VAIN: i64 = 600;
 
 /// Holds scale-down, or lets it go.
 pub(super) fn hold(turn: &mut Turn<'_>) {
@@ -39,6 +41,8 @@ pub(super) fn hold(turn: &mut Turn<'_>) {
     } else if calm(turn) {
         turn.finish(Kind::HoldScaleDown, "5m and 1h burn below 0.7");
     } else if burns_in_vain(turn) {
+        // What was evidence for it is none any more.
+        turn.memory.saturated_at = 0;
         turn.finish(
             Kind::HoldScaleDown,
             "it burns, and the pods have had time to spare for 10 minutes: not for want of pods",
@@ -68,7 +72,7 @@ fn begin<'a>(turn: &mut Turn<'a>, objective: &'a Objective, window: &str, burn: 
         }
         None => Words {
             trigger: format!("objective {} burns its budget at {burn:.1} times its rate over {window}", objective.name),
-            evidence: "the pods were saturated within the last 10 minutes".to_owned(),
+            evidence: "the pods were saturated within the last hour".to_owned(),
             bound: "30 minutes after the last burn".to_owned(),
             expected: "no pod goes while the budget burns".to_owned(),
         },
@@ -117,6 +121,6 @@ fn calm(turn: &Turn<'_>) -> bool {
 /// Whether it has burned for ten minutes in which the pods had time to spare. A burn that has just begun again is another.
 fn burns_in_vain(turn: &Turn<'_>) -> bool {
     let began = turn.memory.burning_since;
-    let lasts = began > 0 && turn.now - began > SATURATED_WITHIN;
-    lasts && turn.now - turn.memory.saturated_at > SATURATED_WITHIN
+    let lasts = began > 0 && turn.now - began > IN_VAIN;
+    lasts && turn.now - turn.memory.saturated_at > IN_VAIN
 }

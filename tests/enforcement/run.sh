@@ -59,6 +59,8 @@ setup() {
   await 60 'the signals' trusted observe
   say 'warming up: what a pod can do is learned'
   sleep "${WARM_UP:-60}"
+  # What Prometheus still knew of the last time is not trusted for two minutes.
+  for copy in observe enforce; do await 300 "the signals of $copy" trusted "$copy"; done
 }
 has_ready() { [ "$(ready "$1")" -ge "$2" ]; }
 trusted() { [[ "$(field "$1" '{.status.conditions[?(@.type=="Enforcing")].reason}')" =~ ^(Idle|Acting|Observing)$ ]]; }

@@ -2,7 +2,7 @@
 
 use k8s_openapi::jiff::Timestamp;
 
-use super::{Objective, Verdict, decide::Turn, pods, trust};
+use super::{Objective, Verdict, decide::Turn, trust};
 
 /// A burn that begins this soon after a new template is put down to it, in seconds.
 const AFTER_RELEASE: i64 = 600;
@@ -224,9 +224,4 @@ pub(super) fn verdicts(turn: &mut Turn<'_>) {
 fn moment(seconds: i64) -> String {
     Timestamp::from_second(seconds)
         .map_or_else(|_| "later".to_owned(), |time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
-}
-
-/// Pods that a need asks for, with a margin.
-pub(super) fn with_margin(need: i32, margin: f64) -> i32 {
-    pods(f64::from(need) * margin)
 }

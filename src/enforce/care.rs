@@ -1,14 +1,12 @@
 //! Care in disruptions: a strict disruption budget while the error budget is low, and a spare pod for drains.
 
 use super::{
-    Kind, Objective,
+    Kind,
     decide::{Turn, Words},
+    freeze::{LOW, LOW_ENDS, lowest},
     trust,
 };
 
-/// Below this share of the error budget the disruption budget is strict, and above this one not any more.
-const LOW: f64 = 0.25;
-const LOW_ENDS: f64 = 0.35;
 /// Seconds between two changes of a disruption budget: each refuses all evictions until the controller has seen it.
 const CHANGE_EVERY: i64 = 600;
 /// Longest surge in seconds.
@@ -22,20 +20,14 @@ pub(super) fn disruption(turn: &mut Turn<'_>) {
         turn.memory.strict_changed_at = now;
         turn.finish(Kind::StrictDisruptionBudget, "not wanted, or not known for more than 2h");
     }
-    let Some(measured) = turn.evidence() else { return };
     if now - turn.memory.strict_changed_at < CHANGE_EVERY && turn.memory.strict_changed_at > 0 {
         return;
     }
-    let left = measured.objectives.iter().filter_map(|objective| objective.budget_remaining).reduce(f64::min);
-    let Some(left) = left else { return };
+    let Some((lowest, left)) = lowest(turn) else { return };
     if !turn.memory.strict && turn.settings.disruption && left < LOW && turn.may_begin() {
         turn.memory.strict = true;
         turn.memory.strict_changed_at = now;
-        let lowest = measured.objectives.iter().min_by(|one, other| {
-            let left = |objective: &Objective| objective.budget_remaining.unwrap_or(1.0);
-            left(one).total_cmp(&left(other))
-        });
-        let name = lowest.map_or("", |objective| &objective.name);
+        let name = &lowest.name;
         let words = Words {
             trigger: format!("less than 25 % of the error budget of objective {name} is left"),
             evidence: "the budget over the objective's window".to_owned(),

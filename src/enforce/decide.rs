@@ -189,6 +189,7 @@ impl<'a> Turn<'a> {
 
     fn end(mut self) -> Decision {
         let floor = self.floor();
+        self.memory.looked_at = self.now;
         self.memory.tidy(self.now);
         Decision {
             floor,

@@ -3,14 +3,12 @@
 use super::{
     Kind,
     decide::{Turn, Words},
-    floor::{in_vain, latched, lowered},
+    floor::{DECAY, in_vain, latched, lowered},
     pods, sizing, trust,
 };
 
 /// The floor goes up with the demand beyond this dead band.
 const DEAD_BAND: f64 = 1.1;
-/// And down by this every 15 s.
-const DECAY: f64 = 0.95;
 
 /// Moves the floor towards the demand and the clock.
 pub(super) fn follow(turn: &mut Turn<'_>) {
@@ -33,7 +31,7 @@ pub(super) fn follow(turn: &mut Turn<'_>) {
     if up && !turn.paused() && (before > 0.0 || turn.may_begin()) {
         turn.memory.demand_floor = wanted;
     } else if wanted < before && !keep && now >= turn.memory.hold_still_until {
-        let next = lowered(before, DECAY, 15).max(wanted);
+        let next = lowered(before, DECAY, now - turn.memory.looked_at).max(wanted);
         turn.memory.demand_floor = if pods(next) <= min || next < 1.0 { 0.0 } else { next };
     }
     note(turn, demand, planned, &name);

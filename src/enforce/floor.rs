@@ -4,8 +4,7 @@
 //! floor held. So the floor is lowered here, by 5 % every 15 s.
 
 use super::{
-    Kind, Objective,
-    attribution::{self, with_margin},
+    Kind, Objective, attribution,
     decide::{Turn, Words},
     memory::Experiment,
     per_cent, pods, trust,
@@ -46,7 +45,7 @@ const LONGEST_RELAX: i64 = 2_100;
 /// A burn again within this time after the floor was lowered makes that time four times as long.
 const AGAIN: i64 = 1_500;
 /// The floor is multiplied by this every 15 s.
-const DECAY: f64 = 0.95;
+pub(super) const DECAY: f64 = 0.95;
 /// The same for a floor that did not help.
 const FAST_DECAY: f64 = 0.80;
 
@@ -77,7 +76,7 @@ pub(super) fn prove(turn: &mut Turn<'_>) {
     let now = turn.now;
     let key = format!("{} {}", turn.settings.generation, turn.signals.workload.revision);
     if turn.memory.latched_for != key {
-        (turn.memory.latched_until, turn.memory.latched_for_s) = (0, 0);
+        (turn.memory.latched_until, turn.memory.latch_seconds) = (0, 0);
         turn.memory.latched_for.clone_from(&key);
     }
     let Some(mut experiment) = turn.memory.experiment else { return };
@@ -114,9 +113,9 @@ pub(super) fn prove(turn: &mut Turn<'_>) {
     // Less than by chance, and the pods have time to spare: it is not for want of them that it burns.
     let spare = saturation(turn, NEAR).is_none() && bad > experiment.usual_share * HELPED;
     if burns && (bad > experiment.bad_share * HELPED || spare) {
-        let again = now - turn.memory.latched_until <= AGAIN && turn.memory.latched_for_s > 0;
-        let length = if again { (turn.memory.latched_for_s * 2).min(LONGEST_LATCH) } else { LATCH };
-        (turn.memory.latched_until, turn.memory.latched_for_s) = (now + length, length);
+        let again = now - turn.memory.latched_until <= AGAIN && turn.memory.latch_seconds > 0;
+        let length = if again { (turn.memory.latch_seconds * 2).min(LONGEST_LATCH) } else { LATCH };
+        (turn.memory.latched_until, turn.memory.latch_seconds) = (now + length, length);
         turn.saw(Kind::RaiseFloor, format!("ScalingIneffective: {seen}"));
     } else {
         turn.saw(Kind::RaiseFloor, seen);
@@ -197,7 +196,7 @@ pub(super) fn raise(turn: &mut Turn<'_>) {
 fn wanted(turn: &Turn<'_>, replicas: i32, ready: i32) -> Option<i32> {
     let starting = ready < replicas && turn.now - turn.memory.raised_at.max(turn.memory.burning_since) < STARTING;
     let margin = (turn.sizing.slowdown.unwrap_or(1.0).max(1.0) * MARGIN).min(MOST_DRAIN);
-    let needed = turn.sizing.need.map(|need| with_margin(need.max(turn.memory.peak_need.min(need * 2)), margin));
+    let needed = turn.sizing.need.map(|need| pods(f64::from(need.max(turn.memory.peak_need.min(need * 2))) * margin));
     match needed {
         Some(needed) if starting => (needed > replicas).then_some(needed),
         None if starting => None,
@@ -234,7 +233,7 @@ pub(super) fn lower(turn: &mut Turn<'_>) {
 
 /// A floor after some seconds of decay; a look that comes late makes no large step.
 pub(super) fn lowered(floor: f64, decay: f64, seconds: i64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "at most 60 seconds")]
+    #[expect(clippy::cast_precision_loss, reason = "at most 30 seconds")]
     let steps = seconds.clamp(1, 30) as f64 / 15.0;
     floor * decay.powf(steps)
 }

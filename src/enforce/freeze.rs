@@ -8,9 +8,9 @@ use super::{
     trust,
 };
 
-/// Below this share of the budget rollouts are warned of, and above this one not any more.
-const LOW: f64 = 0.25;
-const LOW_ENDS: f64 = 0.35;
+/// Below this share of the budget rollouts are warned of and drains take one pod at a time, and above this one not any more.
+pub(super) const LOW: f64 = 0.25;
+pub(super) const LOW_ENDS: f64 = 0.35;
 /// Above this share, with a burn over 6h below 1, a freeze ends.
 const ENDS: f64 = 0.10;
 
@@ -91,17 +91,22 @@ pub(super) fn freeze(turn: &mut Turn<'_>) {
 
 /// Why rollouts ought to stop, or be warned of.
 fn cause(turn: &Turn<'_>) -> Option<Cause> {
-    let measured = turn.evidence()?;
-    if attribution::release_suspected(turn) && !turn.signals.maintenance {
+    if turn.trusted && attribution::release_suspected(turn) && !turn.signals.maintenance {
         return Some(Cause::Release);
     }
-    let left = |objective: &&Objective| objective.budget_remaining.unwrap_or(1.0);
-    let lowest = measured.objectives.iter().min_by(|one, other| left(one).total_cmp(&left(other)))?;
-    match left(&lowest) {
+    let (lowest, left) = lowest(turn)?;
+    match left {
         left if left <= 0.0 => Some(Cause::Exhausted(lowest.name.clone())),
         left if left < LOW => Some(Cause::Low(lowest.name.clone())),
         _ => None,
     }
+}
+
+/// The objective with the least budget left, of those whose budget is known, and what is left.
+pub(super) fn lowest<'a>(turn: &Turn<'a>) -> Option<(&'a Objective, f64)> {
+    let known =
+        turn.evidence()?.objectives.iter().filter_map(|objective| Some((objective, objective.budget_remaining?)));
+    known.min_by(|one, other| one.1.total_cmp(&other.1))
 }
 
 fn begin(turn: &mut Turn<'_>, cause: Cause) {

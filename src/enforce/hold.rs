@@ -64,18 +64,17 @@ fn begin<'a>(turn: &mut Turn<'a>, objective: &'a Objective, window: &str, burn: 
     if open && (turn.paused() || !burns_now || turn.now + LONGEST - turn.memory.hold_until < 60) {
         return;
     }
-    turn.memory.hold_until = turn.now + LONGEST;
-    let (open_words, until) = (turn.memory.open(Kind::HoldScaleDown).cloned(), turn.memory.hold_until);
-    let words = match open_words {
-        Some(action) => {
-            Words { trigger: action.trigger, evidence: action.evidence, bound: action.bound, expected: action.expected }
-        }
-        None => Words {
-            trigger: format!("objective {} burns its budget at {burn:.1} times its rate over {window}", objective.name),
-            evidence: "the pods were saturated within the last hour".to_owned(),
-            bound: "30 minutes after the last burn".to_owned(),
-            expected: "no pod goes while the budget burns".to_owned(),
-        },
+    let until = turn.now + LONGEST;
+    turn.memory.hold_until = until;
+    if let Some(open) = turn.open(Kind::HoldScaleDown) {
+        open.until = Some(until);
+        return;
+    }
+    let words = Words {
+        trigger: format!("objective {} burns its budget at {burn:.1} times its rate over {window}", objective.name),
+        evidence: "the pods were saturated within the last hour".to_owned(),
+        bound: "30 minutes after the last burn".to_owned(),
+        expected: "no pod goes while the budget burns".to_owned(),
     };
     turn.act(Kind::HoldScaleDown, Some(until), None, words);
 }

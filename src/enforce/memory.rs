@@ -34,7 +34,7 @@ pub struct Memory {
     /// Until when more pods are not asked for because they did not help.
     pub latched_until: i64,
     /// How long the last latch was, in seconds.
-    pub latched_for_s: i64,
+    pub latch_seconds: i64,
     /// Generation and revision that the latch is for.
     pub latched_for: String,
     /// When there was last evidence of saturation.
@@ -78,6 +78,9 @@ pub struct Memory {
     pub actions: Vec<Action>,
     /// Nothing is relaxed before this time: set after a restart.
     pub hold_still_until: i64,
+    /// When it was last looked; not written, for it moves at every look.
+    #[serde(skip)]
+    pub looked_at: i64,
 }
 
 /// A raise whose effect is to be proved.

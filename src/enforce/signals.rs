@@ -105,8 +105,6 @@ impl Objective {
 pub struct Load {
     /// Requests a second over the last minute.
     pub rate: f64,
-    /// Requests a second over the last five minutes.
-    pub rate_5m: Option<f64>,
     /// Requests in flight: the seconds of all requests that ended, per second (Little's law, L = λ·W).
     pub in_flight: f64,
 }
@@ -136,8 +134,6 @@ pub struct Workload {
 /// The autoscaler.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Autoscaler {
-    /// Pods that it wants.
-    pub desired: Option<i32>,
     /// CPU that the pods use, per cent of their requests, and the per cent that it holds.
     pub cpu: Option<(f64, f64)>,
     /// It would go beyond its maximum.

@@ -31,7 +31,7 @@ impl World {
                 revision: "r1".to_owned(),
                 images: "app=shop:1".to_owned(),
             },
-            autoscaler: Autoscaler { desired: Some(6), cpu: Some((50.0, 70.0)), at_max: false },
+            autoscaler: Autoscaler { cpu: Some((50.0, 70.0)), at_max: false },
             limits: Limits::default(),
             scheduled: None,
             seasonal: None,
@@ -59,7 +59,7 @@ impl World {
                 pages: bad / 0.001 > 14.4,
                 budget_remaining: Some(0.8),
             }],
-            load: Some(Load { rate, rate_5m: Some(rate), in_flight: rate * 0.1 * slow * jitter }),
+            load: Some(Load { rate, in_flight: rate * 0.1 * slow * jitter }),
             series: Some(20.0),
             waiting: None,
         });

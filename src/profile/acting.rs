@@ -1,11 +1,11 @@
-//! What enforcement writes at this time. Pure.
+//! What enforcement writes to the children at this time. Pure. A freeze is no child: it stands in the status.
 
 use k8s_openapi::jiff::Timestamp;
 
 use super::{enforcer::Decided, validate::Profile};
 use crate::{
-    api::v1alpha1::{EnforcementMode, FreezeAction, PerformanceProfile},
-    enforce::{Freeze, FreezeLevel},
+    api::v1alpha1::{EnforcementMode, PerformanceProfile},
+    enforce::Memory,
 };
 
 /// What enforcement writes at this time; by default nothing.
@@ -17,31 +17,21 @@ pub struct Acting {
     pub hold: bool,
     /// One pod at a time may be evicted.
     pub strict_budget: bool,
-    /// The freeze of rollouts, where admission is to do something.
-    pub freeze: Option<Freeze>,
 }
 
 /// What the decision asks for where the mode is `Enforce`. A process that has not decided yet goes on with what the one before
 /// it has written down: else each restart would give everything back for a moment.
 pub fn acting(profile: &PerformanceProfile, checked: &Profile, decided: Option<&Decided>, now: Timestamp) -> Acting {
-    let Some(plan) = checked.enforcement.as_ref().filter(|plan| plan.mode == EnforcementMode::Enforce) else {
+    if checked.enforcement.as_ref().is_none_or(|plan| plan.mode != EnforcementMode::Enforce) {
         return Acting::default();
-    };
-    let written = || written(profile, now);
-    let acting = match decided.filter(|decided| decided.mode == EnforcementMode::Enforce) {
+    }
+    match decided.filter(|decided| decided.mode == EnforcementMode::Enforce) {
         Some(decided) => {
             let decision = &decided.decision;
-            Acting {
-                floor: decision.floor,
-                hold: decision.hold,
-                strict_budget: decision.strict_budget,
-                freeze: decision.freeze.clone(),
-            }
+            Acting { floor: decision.floor, hold: decision.hold, strict_budget: decision.strict_budget }
         }
-        None => written(),
-    };
-    let freeze = acting.freeze.filter(|_| plan.freeze != FreezeAction::Disabled);
-    Acting { freeze, ..acting }
+        None => written(profile, now),
+    }
 }
 
 /// What the process before this one has written down.
@@ -50,20 +40,6 @@ fn written(profile: &PerformanceProfile, now: Timestamp) -> Acting {
     let Some(status) = status.filter(|status| status.mode == EnforcementMode::Enforce) else {
         return Acting::default();
     };
-    let memory = status.memory.as_deref();
-    let memory = memory.and_then(|text| crate::enforce::Memory::resumed(text, now.as_second(), 0)).unwrap_or_default();
-    Acting {
-        floor: status.floor,
-        hold: status.holding,
-        strict_budget: memory.strict,
-        freeze: memory.freeze.filter(|freeze| freeze.until > now.as_second()),
-    }
-}
-
-/// What a freeze does at admission, given what the profile asks for.
-pub const fn freeze_action(freeze: &Freeze) -> FreezeAction {
-    match freeze.level {
-        FreezeLevel::Warn => FreezeAction::Warn,
-        FreezeLevel::Deny => FreezeAction::Deny,
-    }
+    let memory = status.memory.as_deref().and_then(|text| Memory::resumed(text, now.as_second(), 0));
+    Acting { floor: status.floor, hold: status.holding, strict_budget: memory.is_some_and(|memory| memory.strict) }
 }

@@ -138,9 +138,8 @@ impl Enforcer {
             memory =
                 Memory { learned: memory.learned, release: memory.release, trust: memory.trust, ..Memory::default() };
         }
-        // What cannot be listed is as it was.
         let last = before.as_ref().map(|before| before.pods).unwrap_or_default();
-        let pods = self.pods(&key.0, &workload, cordoned).await.unwrap_or(last);
+        let pods = self.pods(&key.0, &workload, cordoned, last).await;
         let soon = now.checked_add(SignedDuration::from_secs(1)).unwrap_or(now);
         let maintenance = !maintenance_between(profile, now, soon).0.is_empty();
         let capacity_per_pod = before.and_then(|before| before.decision.sizing.capacity_per_pod);
@@ -221,19 +220,20 @@ impl Enforcer {
         }
     }
 
-    /// The pods, only where something may be wrong with them: a list costs. Nothing where they cannot be listed.
-    async fn pods(&self, namespace: &str, workload: &Seen, cordoned: Option<&HashSet<String>>) -> Option<Pods> {
-        let nodes = cordoned?;
+    /// The pods, only where something may be wrong with them: a list costs. What cannot be listed is as it was last.
+    async fn pods(&self, namespace: &str, workload: &Seen, cordoned: Option<&HashSet<String>>, last: Pods) -> Pods {
         let selector = Selector::try_from(workload.selector.clone()).unwrap_or_default();
-        if nodes.is_empty() && workload.ready >= workload.replicas || selector.selects_all() {
-            return Some(Pods::default());
+        let nothing = Pods { unschedulable: 0, draining: if cordoned.is_some() { 0 } else { last.draining } };
+        let calm = cordoned.is_none_or(HashSet::is_empty) && workload.ready >= workload.replicas;
+        if calm || selector.selects_all() {
+            return nothing;
         }
-        let list = ListParams::default().labels_from(&selector).limit(MOST_PODS);
-        match Api::<Pod>::namespaced(self.client.clone(), namespace).list(&list).await {
-            Ok(pods) => Some(counted(&pods.items, nodes)),
+        let params = ListParams::default().labels_from(&selector).limit(MOST_PODS);
+        match Api::<Pod>::namespaced(self.client.clone(), namespace).list(&params).await {
+            Ok(pods) => counted(&pods.items, cordoned, last),
             Err(error) => {
                 tracing::debug!(error = message(&error), "pods cannot be listed");
-                None
+                last
             }
         }
     }
@@ -269,7 +269,7 @@ fn adopt_bounds(
     plan.settings.min = known.or(autoscaler.spec.min_replicas).unwrap_or(1).min(plan.settings.max);
 }
 
-fn counted(pods: &[Pod], cordoned: &HashSet<String>) -> Pods {
+fn counted(pods: &[Pod], cordoned: Option<&HashSet<String>>, last: Pods) -> Pods {
     let alive = || pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none());
     let unschedulable = |pod: &&Pod| {
         pod.status.as_ref().and_then(|status| status.conditions.as_ref()).into_iter().flatten().any(|condition| {
@@ -278,11 +278,38 @@ fn counted(pods: &[Pod], cordoned: &HashSet<String>) -> Pods {
                 && condition.reason.as_deref() == Some("Unschedulable")
         })
     };
-    let draining = |pod: &&Pod| {
-        pod.spec.as_ref().and_then(|spec| spec.node_name.as_ref()).is_some_and(|node| cordoned.contains(node))
+    let on = |nodes: &HashSet<String>, pod: &Pod| {
+        pod.spec.as_ref().and_then(|spec| spec.node_name.as_ref()).is_some_and(|node| nodes.contains(node))
     };
+    let count = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
     Pods {
-        unschedulable: i32::try_from(alive().filter(unschedulable).count()).unwrap_or(i32::MAX),
-        draining: i32::try_from(alive().filter(draining).count()).unwrap_or(i32::MAX),
+        unschedulable: count(alive().filter(unschedulable).count()),
+        draining: cordoned.map_or(last.draining, |nodes| count(alive().filter(|pod| on(nodes, pod)).count())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pods() -> Vec<Pod> {
+        let pending = json!({"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}]});
+        let all = json!([
+            {"metadata": {}, "spec": {"nodeName": "one", "containers": []}},
+            {"metadata": {}, "spec": {"containers": []}, "status": pending},
+            {"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}, "spec": {"nodeName": "one", "containers": []}},
+        ]);
+        serde_json::from_value(all).unwrap()
+    }
+
+    #[test]
+    fn pods_without_a_node_are_seen_also_where_nodes_are_not() {
+        let one = HashSet::from(["one".to_owned()]);
+        let last = Pods { unschedulable: 0, draining: 3 };
+        assert_eq!(counted(&pods(), Some(&one), last), Pods { unschedulable: 1, draining: 1 });
+        assert_eq!(counted(&pods(), Some(&HashSet::new()), last), Pods { unschedulable: 1, draining: 0 });
+        assert_eq!(counted(&pods(), None, last), Pods { unschedulable: 1, draining: 3 }, "not known is as it was");
     }
 }

@@ -1,8 +1,7 @@
 """Follows both copies for some seconds after a load step, as their clients see them.
 
-`measure.py NAMESPACE SECONDS`: a request is bad when it failed, was dropped, or took longer than
-500 ms. One line of figures for each
-copy: the last second at which more than 1 % of the requests of the last ten seconds were bad, when the floor was up, when more pods
+`measure.py NAMESPACE SECONDS`: a request is bad when it failed, was dropped, or took longer than 500 ms. One line of
+figures for each copy: the last second at which more than 1 % of the requests of the last ten seconds were bad, when the floor was up, when more pods
 were ready, bad requests.
 """
 

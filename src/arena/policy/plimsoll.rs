@@ -56,11 +56,7 @@ fn signals(observation: &Observation) -> Signals {
             revision: workload.revision.to_string(),
             images: format!("service=service:{}", workload.revision),
         },
-        autoscaler: Autoscaler {
-            desired: Some(autoscaler.desired),
-            cpu,
-            at_max: autoscaler.proposal.is_some_and(|proposal| proposal > autoscaler.max),
-        },
+        autoscaler: Autoscaler { cpu, at_max: autoscaler.proposal.is_some_and(|proposal| proposal > autoscaler.max) },
         limits: Limits::default(),
         scheduled: None,
         seasonal: observation.seasonal.map(|rate| ceiling(pods(rate, 1.0, RIGHT))),
@@ -96,7 +92,7 @@ fn measured(series: &Series) -> Option<Measured> {
     };
     Some(Measured {
         objectives: vec![objective],
-        load: Some(Load { rate, rate_5m, in_flight }),
+        load: Some(Load { rate, in_flight }),
         series: Some(length(series.pods) * SERIES),
         waiting: series.waiting,
     })

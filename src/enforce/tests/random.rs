@@ -89,7 +89,6 @@ impl Dice {
         self.signals.draining = i32::from(chance.one_in(40));
         self.signals.maintenance = chance.one_in(50);
         self.signals.autoscaler = Autoscaler {
-            desired: Some(workload.replicas - chance.below(3)),
             cpu: (!chance.one_in(5)).then(|| (chance.real() * 150.0, 70.0)),
             at_max: workload.replicas == max && chance.one_in(2),
         };
@@ -126,7 +125,7 @@ impl Dice {
         let in_flight = if nonsense { f64::NAN } else { rate * 0.1 * (1.0 + bad * 20.0) * (1.0 + chance.real() * 0.1) };
         Metrics::Measured(Measured {
             objectives,
-            load: (!chance.one_in(10)).then_some(Load { rate, rate_5m: None, in_flight }),
+            load: (!chance.one_in(10)).then_some(Load { rate, in_flight }),
             series: Some(chance.real() * 20.0),
             waiting: chance.one_in(8).then(|| chance.real() * 5.0),
         })
@@ -208,7 +207,7 @@ fn calm(dice: &mut Dice, settings: &mut Settings, mut memory: Memory) {
                 pages: false,
                 budget_remaining: Some(0.9),
             }],
-            load: Some(Load { rate: 10.0, rate_5m: None, in_flight }),
+            load: Some(Load { rate: 10.0, in_flight }),
             series: Some(10.0),
             waiting: None,
         });

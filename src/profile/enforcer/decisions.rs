@@ -68,9 +68,11 @@ impl Decisions {
     }
 }
 
-/// The sizing to show: each number stays as it was until it has moved by a tenth, and by more than one pod.
+/// The sizing to show: each number stays as it was until it has moved by a tenth, and by more than one pod. What is not shown is left
+/// out, for it moves at every look.
 fn shown(before: Option<&Sizing>, now: &Sizing) -> Sizing {
-    let Some(before) = before else { return now.clone() };
+    let nothing = Sizing::default();
+    let before = before.unwrap_or(&nothing);
     let near = |old: Option<f64>, new: Option<f64>, least: f64| match (old, new) {
         (Some(old), Some(new)) if (new - old).abs() <= (old.abs() * 0.1).max(least) => Some(old),
         (_, new) => new,
@@ -83,7 +85,7 @@ fn shown(before: Option<&Sizing>, now: &Sizing) -> Sizing {
         need,
         capacity_per_pod: near(before.capacity_per_pod, now.capacity_per_pod, 0.0),
         headroom: near(before.headroom, now.headroom, 0.15),
-        ..now.clone()
+        ..Sizing::default()
     }
 }
 
@@ -97,6 +99,8 @@ mod tests {
             need: Some(need),
             capacity_per_pod: Some(capacity),
             headroom: Some(0.5),
+            pressure: Some(capacity / 7.0),
+            slowdown: Some(capacity / 9.0),
             ..Sizing::default()
         };
         let first = shown(None, &sizing(10, 20.0));

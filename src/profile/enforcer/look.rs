@@ -89,7 +89,7 @@ fn measured(profile: &PerformanceProfile, found: &ProfileSignals) -> Measured {
     });
     Measured {
         objectives: objectives.collect(),
-        load: found.requests.zip(found.in_flight).map(|(rate, in_flight)| Load { rate, rate_5m: None, in_flight }),
+        load: found.requests.zip(found.in_flight).map(|(rate, in_flight)| Load { rate, in_flight }),
         series: found.series,
         waiting: found.waiting,
     }
@@ -159,11 +159,7 @@ fn scaler(autoscaler: &HorizontalPodAutoscaler) -> Autoscaler {
             && condition.status == "True"
             && condition.reason.as_deref() == Some("TooManyReplicas")
     });
-    Autoscaler {
-        desired: Some(status.desired_replicas),
-        cpu: current.zip(target).map(|(current, target)| (f64::from(current), f64::from(target))),
-        at_max,
-    }
+    Autoscaler { cpu: current.zip(target).map(|(current, target)| (f64::from(current), f64::from(target))), at_max }
 }
 
 #[cfg(test)]

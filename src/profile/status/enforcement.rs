@@ -11,9 +11,8 @@ use crate::{
             FreezeOverride, PerformanceProfileStatus, ScalingStatus,
         },
     },
-    enforce::{self, Action, Verdict as Said},
+    enforce::{self, Action, FreezeLevel, Verdict as Said},
     profile::{
-        acting::freeze_action,
         enforcer::Decided,
         freeze::{freeze_status, given},
         observe::TargetState,
@@ -54,8 +53,11 @@ pub fn status(facts: &Facts<'_>, old: &PerformanceProfileStatus) -> Option<Enfor
         floor: decision.floor,
         holding: decision.hold,
         freeze: decision.freeze.as_ref().map(|freeze| {
-            let disabled = plan.freeze == FreezeAction::Disabled;
-            let action = if disabled { FreezeAction::Disabled } else { freeze_action(freeze) };
+            let action = match (plan.freeze, freeze.level) {
+                (FreezeAction::Disabled, _) => FreezeAction::Disabled,
+                (_, FreezeLevel::Warn) => FreezeAction::Warn,
+                (_, FreezeLevel::Deny) => FreezeAction::Deny,
+            };
             let written = before.and_then(|before| before.freeze.as_ref());
             freeze_status(action, freeze, written, override_reason(facts))
         }),

@@ -32,6 +32,8 @@ pub mod input;
 pub mod kube;
 pub mod load;
 mod metrics;
+pub mod pooler;
+pub mod pooler_agent;
 pub mod profile;
 mod prometheus;
 mod readiness;

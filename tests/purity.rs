@@ -30,6 +30,8 @@ const PURE: &[&str] = &[
     "src/export.rs",
     "src/import",
     "src/import.rs",
+    "src/pooler",
+    "src/pooler.rs",
     "src/profile/build",
     "src/profile/build.rs",
     "src/profile/children.rs",

@@ -1,2 +1,5 @@
 //! The process that stands before `PgBouncer` in a pooler pod: configuration, drain, probes, exporter. It decides nothing by itself that
 //! [`crate::pooler`] could.
+
+pub mod console;
+mod process;

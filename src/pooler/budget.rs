@@ -147,6 +147,7 @@ pub fn split(wanted: &Wanted, limits: Option<&ServerLimits>) -> Shares {
         shrunk |= pool_size < pool(database.pool_size) || reserve < settings.reserve_pool_size;
         let own = (database.pool_size.is_some(), pool_size, reserve);
         smallest = Some(smallest.map_or(own, |least| least.min(own)));
+        let spill = spills.then_some(spill + spill_extra);
         let share = DatabaseShare { max_connections: Some(most + extra), pool_size, reserve_pool_size: reserve, spill };
         databases.insert(database.name.clone(), share);
     }

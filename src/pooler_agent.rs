@@ -2,4 +2,7 @@
 //! [`crate::pooler`] could.
 
 pub mod console;
+pub mod postgres;
+pub mod primary;
 mod process;
+pub mod sample;

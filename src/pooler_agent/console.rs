@@ -156,7 +156,8 @@ mod tests {
 
     #[test]
     fn columns_are_found_by_name_whatever_their_place() {
-        let row: Row = [("database", Some("app")), ("cl_active", Some("3")), ("load_balance_hosts", None)].into_iter().collect();
+        let row: Row =
+            [("database", Some("app")), ("cl_active", Some("3")), ("load_balance_hosts", None)].into_iter().collect();
         assert_eq!(row.number::<u32>("cl_active"), 3);
         assert_eq!(row.get("load_balance_hosts"), None);
         assert_eq!(row.number::<u32>("cl_unheard_of"), 0);

@@ -11,13 +11,13 @@ use tokio_util::task::AbortOnDropHandle;
 use super::postgres::{Access, Fault, Role};
 use crate::pooler::{
     report::{PrimarySeen, Problem},
+    rotation,
     wanted::Endpoint,
 };
 
 mod history;
 mod server;
 
-pub use history::Behind;
 pub use server::{Identity, Server};
 
 /// Looks after which nothing is known any more of a replica: they come every second, and take at most some seconds.
@@ -141,7 +141,7 @@ impl Sample {
 
     /// How far each replica is behind, in the order of the plan; absent where it does not answer or is no replica. While no primary is
     /// known, a replica is measured by what it has received.
-    pub fn behind(&self, now: Instant) -> Vec<(Endpoint, Option<Behind>)> {
+    pub fn behind(&self, now: Instant) -> Vec<rotation::Sample> {
         let one = |look: &Look| {
             let fresh = now.saturating_duration_since(look.at) <= FRESH;
             let server = look.result.as_ref().ok().filter(|server| fresh && server.in_recovery)?;
@@ -149,10 +149,14 @@ impl Sample {
             self.history.behind(look.at, replayed, server.replayed_seconds).or_else(|| {
                 let bytes = server.received?.saturating_sub(replayed);
                 let seconds = if bytes == 0 { 0.0 } else { server.replayed_seconds.unwrap_or(0.0) };
-                Some(Behind { bytes, seconds })
+                Some(rotation::Behind { bytes, seconds })
             })
         };
-        self.replicas.iter().map(|(endpoint, look)| (endpoint.clone(), look.as_ref().and_then(one))).collect()
+        let sample = |(endpoint, look): &(Endpoint, Option<Look>)| rotation::Sample {
+            endpoint: endpoint.clone(),
+            behind: look.as_ref().and_then(one),
+        };
+        self.replicas.iter().map(sample).collect()
     }
 
     /// What is wrong with the servers, for the report. A replica that is out is the reads' concern; here is why it does not answer.

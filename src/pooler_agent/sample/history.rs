@@ -5,17 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::pooler::rotation::Behind;
+
 /// How long it is remembered. A replica that is further behind is measured by its own clock.
 const KEPT: Duration = Duration::from_secs(900);
-
-/// How far a replica is behind.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Behind {
-    /// Bytes of write-ahead log that it has not replayed.
-    pub bytes: u64,
-    /// Seconds that it is behind; 0 where no bytes are missing.
-    pub seconds: f64,
-}
 
 /// Positions of the primary, from the oldest to the newest.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use super::{
     report::Split,
-    wanted::{AuthQuery, Wanted, WhenNone},
+    wanted::{AuthQuery, Database, Wanted, WhenNone},
 };
 
 mod direct;
@@ -105,47 +105,49 @@ pub fn split(wanted: &Wanted, limits: Option<&ServerLimits>) -> Shares {
     let spills = !wanted.replicas.is_empty() && wanted.lag.when_none == WhenNone::Primary;
     let query = wanted.auth.query.as_ref();
     let pool = |own: Option<u32>| own.unwrap_or(settings.default_pool_size).max(1);
-    let mut claims = vec![];
-    for database in &wanted.databases {
-        let extra = u32::from(looks_up(query, &database.name));
-        claims.push(Claim { declared: pool(database.pool_size).saturating_add(settings.reserve_pool_size), extra });
-        if spills {
-            let extra = u32::from(query.is_some_and(|query| query.database.is_none()));
-            claims.push(Claim { declared: wanted.lag.spill_connections.max(1), extra });
-        }
-    }
-    let looking_up =
-        claims.iter().map(|claim| claim.extra).sum::<u32>() + separate_auth(wanted).map_or(0, |_| AUTH_CONNECTIONS);
-    let declared =
-        claims.iter().map(|claim| claim.declared.saturating_add(claim.extra)).fold(0u32, u32::saturating_add);
+    let spill_most = wanted.lag.spill_connections.max(1);
+    // Reads that fall back look up their users there too.
+    let spill_extra = u32::from(query.is_some_and(|query| query.database.is_none()));
+    let claim = |database: &Database| Claim {
+        declared: pool(database.pool_size).saturating_add(settings.reserve_pool_size),
+        extra: u32::from(looks_up(query, &database.name)),
+    };
+    let claims: Vec<Claim> = wanted.databases.iter().map(claim).collect();
+    let spilling = if spills { u32::try_from(claims.len()).unwrap_or(u32::MAX) } else { 0 };
+    let looking_up = claims.iter().map(|claim| claim.extra).sum::<u32>()
+        + spilling * spill_extra
+        + separate_auth(wanted).map_or(0, |_| AUTH_CONNECTIONS);
+    let of_databases = claims.iter().map(|claim| claim.declared).fold(0u32, u32::saturating_add);
+    let declared = of_databases.saturating_add(spilling.saturating_mul(spill_most)).saturating_add(looking_up);
 
     let instances = wanted.instances.max(1);
     let Some(limits) = limits else {
-        let share = |database: &super::wanted::Database| DatabaseShare {
+        let share = |database: &Database| DatabaseShare {
             max_connections: None,
             pool_size: pool(database.pool_size),
             reserve_pool_size: settings.reserve_pool_size,
-            spill: spills.then(|| wanted.lag.spill_connections.max(1)),
+            spill: spills.then_some(spill_most),
         };
         let databases = wanted.databases.iter().map(|database| (database.name.clone(), share(database))).collect();
         return Shares { split: None, databases, oversubscribed: false, sentence: words::unknown(declared, instances) };
     };
 
     let sum = Sum::of(limits, wanted.budget.share_percent, instances, looking_up);
-    let (given, oversubscribed) = divide(&claims, sum.for_claims);
+    let oversubscribed = u64::from(sum.for_claims) < claims.len() as u64 + u64::from(spilling);
+    let spill = spill_share(sum.for_claims, spilling, spill_most, of_databases);
+    let given = divide(&claims, sum.for_claims.saturating_sub(spill * spilling));
     let mut given = given.into_iter();
     let mut databases = BTreeMap::new();
-    let mut shrunk = false;
+    let mut shrunk = spills && spill < spill_most;
     // Databases without a size of their own are what `default_pool_size` is about.
     let mut smallest: Option<(bool, u32, u32)> = None;
     for database in &wanted.databases {
         let (most, extra) = given.next().unwrap_or((1, 0));
         let (pool_size, reserve) = fit(pool(database.pool_size), settings.reserve_pool_size, most);
         shrunk |= pool_size < pool(database.pool_size) || reserve < settings.reserve_pool_size;
-        let spill = if spills { given.next().map(|(most, extra)| most + extra) } else { None };
-        shrunk |= spill.is_some_and(|spill| spill < wanted.lag.spill_connections);
         let own = (database.pool_size.is_some(), pool_size, reserve);
         smallest = Some(smallest.map_or(own, |least| least.min(own)));
+        let spill = spills.then_some(spill + spill_extra);
         let share = DatabaseShare { max_connections: Some(most + extra), pool_size, reserve_pool_size: reserve, spill };
         databases.insert(database.name.clone(), share);
     }
@@ -198,11 +200,22 @@ impl Sum {
     }
 }
 
-/// Divides by what is declared, at least one each, all of it; and whether at least one each is already too much.
-fn divide(claims: &[Claim], budget: u32) -> (Vec<(u32, u32)>, bool) {
+/// What reads of one database may take of the primary: its part by size, at most what is declared, and never so much that a database
+/// is left with nothing.
+fn spill_share(budget: u32, spilling: u32, most: u32, of_databases: u32) -> u32 {
+    if spilling == 0 {
+        return 0;
+    }
+    let total = u64::from(of_databases) + u64::from(spilling) * u64::from(most);
+    let by_size = u32::try_from(u64::from(budget) * u64::from(most) / total.max(1)).unwrap_or(most);
+    by_size.min(most).min((budget / spilling).saturating_sub(1)).max(1)
+}
+
+/// Divides all of it by what is declared, and gives at least one each whatever there is.
+fn divide(claims: &[Claim], budget: u32) -> Vec<(u32, u32)> {
     let count = u32::try_from(claims.len()).unwrap_or(u32::MAX);
     if budget < count {
-        return (claims.iter().map(|claim| (1, claim.extra)).collect(), true);
+        return claims.iter().map(|claim| (1, claim.extra)).collect();
     }
     // One each, and the rest by size: the floor of a share, then one more for the largest remainders.
     let total: u64 = claims.iter().map(|claim| u64::from(claim.declared)).sum::<u64>().max(1);
@@ -219,7 +232,7 @@ fn divide(claims: &[Claim], budget: u32) -> (Vec<(u32, u32)>, bool) {
         }
     }
     let clamp = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
-    (given.into_iter().zip(claims).map(|(given, claim)| (clamp(given), claim.extra)).collect(), false)
+    given.into_iter().zip(claims).map(|(given, claim)| (clamp(given), claim.extra)).collect()
 }
 
 /// A pool and its reserve, made smaller alike where both together are too much; the pool keeps at least one.

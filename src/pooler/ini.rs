@@ -21,7 +21,7 @@ mod quote;
 pub(crate) use tests::sample;
 
 pub use expect::{Difference, Expected, ExpectedDatabase, Row};
-pub use quote::{NameError, auth_query, check_database, check_host, check_user};
+pub use quote::{NameError, auth_query, check_database, check_host, check_user, console_name};
 
 /// What is put behind a database's name for reads.
 pub const READS: &str = "_ro";

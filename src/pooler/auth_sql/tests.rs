@@ -51,17 +51,13 @@ fn what_cannot_be_written_is_refused() {
 }
 
 proptest! {
-    /// Outside of quotes there is nothing of what was asked for.
+    /// Outside of quotes there is nothing of what was asked for: without them every name leaves the same text.
     #[test]
     fn names_stay_in_their_quotes(user in "[^\\p{Cc}\"]{1,20}", database in "[^\\p{Cc}]{1,20}") {
-        let name = format!("x{}x", user);
-        if let Ok(text) = sql(&asked(&name, "pooler.f", &[&database])) {
-            let plain = sql(&asked("x", "pooler.f", &["d"])).unwrap();
-            prop_assert_eq!(text.lines().count(), plain.lines().count());
-            let role = text.lines().find(|line| line.contains("CREATE ROLE")).unwrap();
-            if role.contains("LOGIN") {
-                prop_assert!(text.contains(&format!("\"{name}\"")));
-            }
-        }
+        let name = format!("x{user}x");
+        let Ok(text) = sql(&asked(&name, "pooler.f", &[&database])) else { return Ok(()) };
+        let plain = sql(&asked("x", "pooler.f", &["d"])).unwrap();
+        let rest = text.replace(&identifier(&name), "\"x\"").replace(&literal(&name), "'x'").replace(&connect(&database), "\\connect \"d\"");
+        prop_assert_eq!(rest, plain);
     }
 }

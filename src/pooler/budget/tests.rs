@@ -165,7 +165,7 @@ proptest! {
         for share in shares.databases.values() {
             prop_assert!(share.max_connections.unwrap() >= 1 && share.pool_size >= 1, "0 would mean unlimited");
             prop_assert!(share.pool_size + share.reserve_pool_size <= share.max_connections.unwrap());
-            prop_assert!(share.spill.is_none_or(|spill| spill >= 1));
+            prop_assert!(share.spill.is_none_or(|spill| (1..=wanted.lag.spill_connections.max(1) + 1).contains(&spill)));
         }
     }
 

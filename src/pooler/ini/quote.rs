@@ -100,3 +100,8 @@ pub(super) fn key(name: &str) -> String {
 pub(super) fn value(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
+
+/// A database's name in a command of the console, as in `PAUSE "a b"`.
+pub fn console_name(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     board::Board,
     console::Console,
+    exporter::Pooler,
     mounted::Mounted,
     peers,
     prepare::{Fixed, INI, problem},
@@ -259,10 +260,20 @@ impl Agent {
     }
 
     fn show(&self) {
-        self.setup.board.show(self.report(), self.unready());
+        self.setup.board.show(self.report(), self.pooler(), self.unready());
     }
 
     fn show_unready(&self, why: String) {
-        self.setup.board.show(self.report(), Some(why));
+        self.setup.board.show(self.report(), self.pooler(), Some(why));
+    }
+
+    fn pooler(&self) -> Pooler {
+        let Some(Document { wanted, .. }) = &self.document else { return Pooler::default() };
+        Pooler {
+            namespace: wanted.namespace.clone(),
+            profile: wanted.profile.clone(),
+            pooler: format!("{}-{}", wanted.name, self.setup.fixed.ordinal),
+            ready: false,
+        }
     }
 }

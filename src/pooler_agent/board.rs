@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::exporter::Pooler;
 use crate::pooler::report::Report;
 
 /// An agent that has shown nothing for so long hangs: every step of it is bounded by less.
@@ -14,6 +15,8 @@ const ALIVE: Duration = Duration::from_secs(60);
 pub struct Shown {
     /// The report.
     pub report: Report,
+    /// Which pooler it is, for its metrics.
+    pub pooler: Pooler,
     /// Why no clients are to be sent here; nothing when they are.
     pub unready: Option<String>,
     at: Instant,
@@ -21,7 +24,12 @@ pub struct Shown {
 
 impl Default for Shown {
     fn default() -> Self {
-        Self { report: Report::default(), unready: Some("the agent is starting".to_owned()), at: Instant::now() }
+        Self {
+            report: Report::default(),
+            pooler: Pooler::default(),
+            unready: Some("the agent is starting".to_owned()),
+            at: Instant::now(),
+        }
     }
 }
 
@@ -38,8 +46,9 @@ pub struct Board(watch::Sender<Shown>);
 
 impl Board {
     /// Shows what is now.
-    pub fn show(&self, report: Report, unready: Option<String>) {
-        self.0.send_replace(Shown { report, unready, at: Instant::now() });
+    pub fn show(&self, report: Report, mut pooler: Pooler, unready: Option<String>) {
+        pooler.ready = unready.is_none();
+        self.0.send_replace(Shown { report, pooler, unready, at: Instant::now() });
     }
 
     /// For readers.

@@ -12,7 +12,11 @@ use axum::{
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{board::Shown, console::Console, metrics};
+use super::{
+    board::Shown,
+    console::Console,
+    exporter::{self, Answers},
+};
 
 /// What the routes need.
 #[derive(Clone)]
@@ -60,6 +64,8 @@ async fn status(State(shared): State<Shared>) -> impl IntoResponse {
 
 async fn metrics(State(shared): State<Shared>) -> impl IntoResponse {
     let shown = shared.shown.borrow().clone();
-    let text = metrics::exposition(&shown, &shared.console).await;
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
+    let answers =
+        Answers::ask(&shared.console).await.inspect_err(|error| tracing::debug!(%error, "no metrics of PgBouncer"));
+    let text = exporter::exposition(&shown.pooler, answers.ok().as_ref(), &shown.report);
+    ([(header::CONTENT_TYPE, exporter::CONTENT_TYPE)], text)
 }

@@ -6,13 +6,13 @@ use super::{Agent, Document};
 use crate::{
     pooler::{
         budget::{ServerLimits, Shares, split},
-        ini::{Difference, Expected, ExpectedDatabase, Row, on_primary},
+        ini::{Difference, Expected, ExpectedDatabase, Row, console_name, on_primary},
         report::{Problem, Report},
         rotation::Decision,
         wanted::Wanted,
     },
     pooler_agent::{
-        console::{self, Console, ConsoleError, quoted},
+        console::{self, Console, ConsoleError},
         files,
         prepare::{Prepared, prepare, problem},
     },
@@ -226,7 +226,7 @@ impl Agent {
     /// Has server connections replaced, each at the end of its transaction.
     pub(super) async fn reconnect(&self, databases: &[String]) {
         for database in databases {
-            let command = format!("RECONNECT {}", quoted(database));
+            let command = format!("RECONNECT {}", console_name(database));
             match self.setup.console.ask(&command).await {
                 Ok(_) => tracing::info!(database, "connections are made anew"),
                 Err(error) => tracing::warn!(database, %error, "connections cannot be made anew"),

@@ -7,11 +7,12 @@ use tokio::task::JoinHandle;
 use super::{Agent, Document};
 use crate::{
     pooler::{
+        ini::console_name,
         report::Problem,
         switchover::{Action, Seen, Switchover},
     },
     pooler_agent::{
-        console::{Console, Row, quoted},
+        console::{Console, Row},
         prepare::problem,
     },
 };
@@ -137,7 +138,7 @@ impl Agent {
     async fn resume(&mut self, held: &[String]) {
         self.pausing.forget();
         for database in held {
-            match self.setup.console.ask(&format!("RESUME {}", quoted(database))).await {
+            match self.setup.console.ask(&format!("RESUME {}", console_name(database))).await {
                 Ok(_) => tracing::info!(database, "the clients go on"),
                 Err(error) => tracing::warn!(database, %error, "the clients cannot go on"),
             }
@@ -146,7 +147,7 @@ impl Agent {
 }
 
 async fn pause_one(console: &Console, database: &str, limit: Duration) -> bool {
-    match console.ask_apart(&format!("PAUSE {}", quoted(database)), limit).await {
+    match console.ask_apart(&format!("PAUSE {}", console_name(database)), limit).await {
         Ok(_) => true,
         Err(error) => {
             tracing::warn!(database, %error, "the clients are not held yet");

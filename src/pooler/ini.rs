@@ -21,7 +21,7 @@ mod quote;
 pub(crate) use tests::sample;
 
 pub use expect::{Difference, Expected, ExpectedDatabase, Row};
-pub use quote::{NameError, auth_query, check_database, check_host, check_user, console_name};
+pub use quote::{NameError, auth_query, check_database, check_dbname, check_host, check_user, console_name};
 
 /// What is put behind a database's name for reads.
 pub const READS: &str = "_ro";
@@ -232,7 +232,7 @@ fn entry(
     max_connections: Option<u32>,
 ) -> Result<ExpectedDatabase, RenderError> {
     check_database(&name)?;
-    check_database(&database.dbname)?;
+    check_dbname(&database.dbname)?;
     hosts.iter().try_for_each(|endpoint| check_host(&endpoint.host))?;
     let port = hosts.first().map_or(0, |endpoint| endpoint.port);
     if let Some(other) = hosts.iter().find(|endpoint| endpoint.port != port) {

@@ -14,8 +14,10 @@ use crate::{
 };
 
 mod arena;
+mod pooler_sql;
 
 pub use arena::ArenaArgs;
+pub use pooler_sql::PoolerSqlArgs;
 
 /// The load line for Kubernetes services: SLOs, scaling and disruption budgets from one PerformanceProfile per workload.
 #[derive(Debug, Parser)]
@@ -63,6 +65,11 @@ pub enum Command {
     Export(ExportArgs),
     /// Print rules with which Alertmanager mutes slower alerts of an objective while faster ones fire
     InhibitRules(InhibitRulesArgs),
+    /// Print SQL for the poolers' roles and for the function that looks users up; nothing is run
+    ///
+    /// Read it, and pipe it to psql. Exit code 0: printed. 1: a name cannot be written. 2: a file cannot be read, or no profile in
+    /// it needs any.
+    PoolerSql(PoolerSqlArgs),
     /// Print the API reference as Markdown
     #[command(hide = true)]
     Reference,

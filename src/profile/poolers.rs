@@ -138,7 +138,8 @@ impl PoolerWatch {
             let declaring = self.declaring();
             self.poolers.retain(&declaring);
             let due = listed.is_none_or(|at| at.elapsed() >= USUALLY);
-            let asked: Vec<&Key> = declaring.iter().filter(|key| due || self.poolers.on_their_way(key)).collect();
+            let asked = declaring.iter().filter(|key| due || self.poolers.on_their_way(key));
+            let asked: Vec<Key> = asked.cloned().collect();
             if !asked.is_empty() {
                 if due && let Some(found) = self.pods().await {
                     pods = found;
@@ -146,7 +147,7 @@ impl PoolerWatch {
                 }
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    () = self.look(&http, &asked, &pods) => {}
+                    () = self.look(&http, asked, &pods) => {}
                 }
             }
             let soon = declaring.iter().any(|key| self.poolers.on_their_way(key));
@@ -196,22 +197,23 @@ impl PoolerWatch {
         }
     }
 
-    async fn look(&self, http: &reqwest::Client, keys: &[&Key], pods: &HashMap<Key, Vec<Pod>>) {
-        let all: Vec<(&Key, &Pod)> =
-            keys.iter().flat_map(|key| pods.get(*key).into_iter().flatten().map(move |pod| (*key, pod))).collect();
-        let answers: Vec<(&Key, PodLook)> = stream::iter(all)
-            .map(|(key, pod)| async move { (key, PodLook::of(pod, ask(http, pod).await)) })
-            .buffer_unordered(AT_ONCE)
-            .collect()
-            .await;
-        let mut by_key: BTreeMap<&Key, Vec<PodLook>> = keys.iter().map(|key| (*key, Vec::new())).collect();
+    async fn look(&self, http: &reqwest::Client, keys: Vec<Key>, pods: &HashMap<Key, Vec<Pod>>) {
+        let mut asked = Vec::new();
+        for key in &keys {
+            for pod in pods.get(key).into_iter().flatten() {
+                let address = pod.status.as_ref().and_then(|status| status.pod_ip.clone());
+                asked.push(answered(http.clone(), key.clone(), PodLook::of(pod), address));
+            }
+        }
+        let answers: Vec<(Key, PodLook)> = stream::iter(asked).buffer_unordered(AT_ONCE).collect().await;
+        let mut by_key: BTreeMap<Key, Vec<PodLook>> = keys.into_iter().map(|key| (key, Vec::new())).collect();
         for (key, look) in answers {
             by_key.entry(key).or_default().push(look);
         }
         let now = Timestamp::now().as_second();
         for (key, pods) in by_key {
-            let look = Look { pods, cpu: self.cpu(key) };
-            if self.poolers.keep(key, look, now) {
+            let look = Look { pods, cpu: self.cpu(&key) };
+            if self.poolers.keep(&key, look, now) {
                 // Without a receiver the controller is about to end.
                 let _ = self.news.send(ObjectRef::new(&key.1).within(&key.0));
             }
@@ -238,16 +240,28 @@ fn http_client() -> Result<reqwest::Client, reqwest::Error> {
         .build()
 }
 
-/// What the agent of a pod says; nothing where it does not answer, or not with a report.
-async fn ask(http: &reqwest::Client, pod: &Pod) -> Option<Report> {
-    let address = pod.status.as_ref()?.pod_ip.as_ref()?;
-    let host = if address.contains(':') { format!("[{address}]") } else { address.clone() };
+/// A pod with what its agent says.
+async fn answered(
+    http: reqwest::Client,
+    key: Key,
+    mut look: PodLook,
+    address: Option<String>,
+) -> (Key, PodLook) {
+    if let Some(address) = address {
+        look.report = ask(&http, &look.name, &address).await;
+    }
+    (key, look)
+}
+
+/// What an agent says; nothing where it does not answer, or not with a report.
+async fn ask(http: &reqwest::Client, pod: &str, address: &str) -> Option<Report> {
+    let host = if address.contains(':') { format!("[{address}]") } else { address.to_owned() };
     let asked = http.get(format!("http://{host}:{AGENT_PORT}/status")).send().await;
     let mut response = asked.ok().filter(|response| response.status().is_success())?;
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.ok()? {
         if body.len() + chunk.len() > LARGEST {
-            tracing::warn!(pod = pod.name_any(), "the agent's report is too large");
+            tracing::warn!(pod, "the agent's report is too large");
             return None;
         }
         body.extend_from_slice(&chunk);
@@ -255,7 +269,7 @@ async fn ask(http: &reqwest::Client, pod: &Pod) -> Option<Report> {
     match serde_json::from_slice(&body) {
         Ok(report) => Some(report),
         Err(error) => {
-            tracing::debug!(pod = pod.name_any(), %error, "the agent's report cannot be read");
+            tracing::debug!(pod, %error, "the agent's report cannot be read");
             None
         }
     }

@@ -46,14 +46,14 @@ pub struct PodLook {
 }
 
 impl PodLook {
-    /// A pod and its agent's answer.
-    pub fn of(pod: &Pod, report: Option<Report>) -> Self {
+    /// A pod that has not been asked yet.
+    pub fn of(pod: &Pod) -> Self {
         Self {
             name: pod.metadata.name.clone().unwrap_or_default(),
             leaving: pod.metadata.deletion_timestamp.is_some(),
             runs: pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Running"),
             stuck: stuck(pod),
-            report,
+            report: None,
         }
     }
 }

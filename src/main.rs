@@ -9,8 +9,7 @@ use plimsoll::{
     arena, ask, backtest, check,
     cli::{
         ArenaArgs, BacktestArgs, CheckArgs, Cli, Command, ExplainArgs, ExportArgs, ImportArgs, PoolerAgentArgs,
-        PoolerSqlArgs,
-        RenderArgs, ReportFormat, RuleArgs, RunArgs,
+        PoolerSqlArgs, RenderArgs, ReportFormat, RuleArgs, RunArgs,
     },
     explain, export, import, inhibit, input,
     load::{self, LoadError},

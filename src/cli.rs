@@ -8,14 +8,18 @@ use k8s_openapi::jiff::Timestamp;
 use crate::{
     api::{Duration, Target, v1alpha1::TargetRef},
     export, import, inhibit,
-    profile::Settings,
+    profile::{PoolerImages, Settings},
     slo,
     telemetry::LogFormat,
 };
 
 mod arena;
+mod pooler_agent;
+mod pooler_sql;
 
 pub use arena::ArenaArgs;
+pub use pooler_agent::PoolerAgentArgs;
+pub use pooler_sql::PoolerSqlArgs;
 
 /// The load line for Kubernetes services: SLOs, scaling and disruption budgets from one PerformanceProfile per workload.
 #[derive(Debug, Parser)]
@@ -63,6 +67,16 @@ pub enum Command {
     Export(ExportArgs),
     /// Print rules with which Alertmanager mutes slower alerts of an objective while faster ones fire
     InhibitRules(InhibitRulesArgs),
+    /// Run PgBouncer in a pooler's pod: configuration, probes, metrics, pause and drain
+    ///
+    /// It is the pod's first process, and not for people. SIGTERM begins the drain: no more clients are to come, idle ones are sent
+    /// away a few at a time, open transactions end.
+    PoolerAgent(Box<PoolerAgentArgs>),
+    /// Print SQL for the poolers' roles and for the function that looks users up; nothing is run
+    ///
+    /// Read it, and pipe it to psql. Exit code 0: printed. 1: a name cannot be written. 2: a file cannot be read, or no profile in
+    /// it needs any.
+    PoolerSql(PoolerSqlArgs),
     /// Print the API reference as Markdown
     #[command(hide = true)]
     Reference,
@@ -86,6 +100,10 @@ pub struct RunArgs {
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment would replace the help of the flags")]
     pub rules: RuleArgs,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment would replace the help of the flags")]
+    pub pooler: PoolerArgs,
 
     /// Let one replica lead and the others wait
     #[arg(long, env = "PLIMSOLL_LEADER_ELECT", value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
@@ -159,8 +177,29 @@ impl RuleArgs {
             rule_labels: self.rule_labels.iter().cloned().collect(),
             partial_response_strategy: self.partial_response_strategy,
             slo: slo::Options { evaluation_interval: self.evaluation_interval, scrape_interval: self.scrape_interval },
+            pooler: PoolerImages::default(),
             at: Timestamp::now(),
         }
+    }
+}
+
+/// What poolers are made of.
+#[derive(Debug, Args)]
+pub struct PoolerArgs {
+    /// Image with PgBouncer, for profiles that name none. Without it these get no poolers, and say so
+    #[arg(long, env = "PLIMSOLL_POOLER_IMAGE", value_name = "IMAGE")]
+    pub pooler_image: Option<String>,
+
+    /// Image of this program, which poolers take the agent from; in the chart its own. Without it no poolers are made
+    #[arg(long, env = "PLIMSOLL_AGENT_IMAGE", value_name = "IMAGE")]
+    pub agent_image: Option<String>,
+}
+
+impl PoolerArgs {
+    /// The flags as the pipeline takes them.
+    pub fn images(&self) -> PoolerImages {
+        let some = |image: &Option<String>| image.clone().filter(|image| !image.is_empty());
+        PoolerImages { image: some(&self.pooler_image), agent_image: some(&self.agent_image) }
     }
 }
 
@@ -182,6 +221,10 @@ pub struct RenderArgs {
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment would replace the help of the flags")]
     pub rules: RuleArgs,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment would replace the help of the flags")]
+    pub pooler: PoolerArgs,
 }
 
 /// Flags of `plimsoll check`.

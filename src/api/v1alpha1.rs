@@ -6,6 +6,7 @@ mod disruption;
 mod enforcement;
 mod maintenance;
 mod objectives;
+mod pooling;
 mod spec;
 mod status;
 mod telemetry;
@@ -21,10 +22,15 @@ pub use objectives::{
     Availability, Calendar, CalendarPeriod, Composite, CompositeMode, CompositePart, Grouping, HistogramFormat,
     Indicator, Latency, Objective, Probe, Ratio, Raw, Saturation, Throughput,
 };
+pub use pooling::{
+    AuthQuery, ClientTls, ClientTlsMode, ConnectionBudget, DatabaseServer, PasswordSecret, PoolMode, PooledDatabase,
+    PoolerAuth, PoolerInstances, PoolerMonitoring, PoolerPod, PoolerTls, Pooling, PostgresPooling, ReplicaLag,
+    ReplicaLagAction, SecretName, ServerTls, ServerTlsMode, UserlistSecret,
+};
 pub use spec::{PerformanceProfile, PerformanceProfileSpec, TargetRef};
 pub use status::{
     ActionState, ActionStatus, BudgetStatus, BurnStatus, ChildState, ChildStatus, EnforcementStatus, FreezeOverride,
     FreezeStatus, GroupStatus, MaintenanceStatus, ObjectiveState, ObjectiveStatus, PerformanceProfileStatus,
-    ScalingStatus, UpcomingMaintenance, WindowStatus, WorstStatus,
+    PoolingClients, PoolingReplica, PoolingStatus, ScalingStatus, UpcomingMaintenance, WindowStatus, WorstStatus,
 };
 pub use telemetry::{Telemetry, TelemetryPreset};

@@ -17,6 +17,8 @@ use crate::tally::Tally;
 
 /// Longest time for one attempt.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// From this time on a write is told of.
+const SLOW: Duration = Duration::from_secs(1);
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -69,6 +71,7 @@ async fn writer(
             Ok(Ok(())) => {
                 tally.count("acknowledged");
                 tally.time("write", begun.elapsed());
+                slow(number, begun.elapsed());
                 acknowledged.push((number, sequence));
                 sequence += 1;
                 run::pause(stop, think).await;
@@ -87,6 +90,14 @@ async fn writer(
         }
     }
     acknowledged
+}
+
+/// A write that took long is told when it is acknowledged, by the clock that others go by.
+fn slow(writer: i32, took: Duration) {
+    let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    if took >= SLOW {
+        println!("{}", json!({"writer": writer, "at": at.as_secs_f64(), "slow_ms": took.as_millis()}));
+    }
 }
 
 /// A second attempt may find the row of the first one, whose answer was lost.

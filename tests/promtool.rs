@@ -19,6 +19,8 @@ mod kinds;
 mod low_traffic;
 #[path = "promtool/maintenance.rs"]
 mod maintenance;
+#[path = "promtool/pooler.rs"]
+mod pooler;
 #[path = "promtool/presets.rs"]
 mod presets;
 #[path = "promtool/signals.rs"]

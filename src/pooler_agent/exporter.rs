@@ -75,7 +75,7 @@ pub fn exposition(pooler: &Pooler, answers: Option<&Answers>, report: &Report) -
     if let Some(answers) = answers {
         pgbouncer(&mut metrics, answers);
     }
-    own::Own { metrics: &mut metrics, pooler }.write(answers.is_some(), report);
+    own::Own { metrics: &mut metrics, pooler }.write(answers, report);
     metrics.text()
 }
 

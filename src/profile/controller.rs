@@ -271,13 +271,8 @@ impl Controller {
 
     /// What runs the poolers, beside the objects that are watched anyway.
     fn poolers(&self) -> impl Stream<Item = ObjectRef<Guarded>> + use<> {
-        let selector = format!(
-            "{}={},{}={}",
-            labels::MANAGED_BY,
-            labels::MANAGED_BY_VALUE,
-            labels::NAME,
-            labels::PGBOUNCER
-        );
+        let selector =
+            format!("{}={},{}={}", labels::MANAGED_BY, labels::MANAGED_BY_VALUE, labels::NAME, labels::PGBOUNCER);
         let ours = || watcher::Config::default().labels(&selector);
         stream::select_all([
             self.owned::<Service>(ours()).boxed(),

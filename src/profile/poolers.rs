@@ -92,7 +92,8 @@ impl Poolers {
     fn on_their_way(&self, key: &Key) -> bool {
         self.lock().get(key).is_some_and(|known| {
             let Some((hash, pause)) = &known.wanted else { return false };
-            let loaded = known.summary.as_ref().is_some_and(|summary| summary.instances > 0 && summary.all_loaded(hash));
+            let loaded =
+                known.summary.as_ref().is_some_and(|summary| summary.instances > 0 && summary.all_loaded(hash));
             !loaded || pause.is_some()
         })
     }
@@ -241,12 +242,7 @@ fn http_client() -> Result<reqwest::Client, reqwest::Error> {
 }
 
 /// A pod with what its agent says.
-async fn answered(
-    http: reqwest::Client,
-    key: Key,
-    mut look: PodLook,
-    address: Option<String>,
-) -> (Key, PodLook) {
+async fn answered(http: reqwest::Client, key: Key, mut look: PodLook, address: Option<String>) -> (Key, PodLook) {
     if let Some(address) = address {
         look.report = ask(&http, &look.name, &address).await;
     }

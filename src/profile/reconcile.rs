@@ -174,7 +174,10 @@ fn next_look(facts: &Facts<'_>, now: Timestamp) -> Duration {
     let target = &facts.profile.spec.target_ref;
     let watched = target.api_version == "apps/v1" && matches!(&*target.kind, "Deployment" | "StatefulSet");
     let Children { autoscaler: _, disruption_budget: _, rule, vm_rule, rule_file, pooler } = facts.applied;
-    let refused = [rule, vm_rule, rule_file].into_iter().chain(pooler.outcomes()).any(|outcome| outcome.state == Some(ChildState::Refused));
+    let refused = [rule, vm_rule, rule_file]
+        .into_iter()
+        .chain(pooler.outcomes())
+        .any(|outcome| outcome.state == Some(ChildState::Refused));
     let usual = if watched && !refused { resync() } else { resync() / 10 };
     let sooner = [status::grace_ends_in(facts, now), status::maintenance_changes_in(facts, now)];
     sooner.into_iter().flatten().fold(usual, Duration::min)

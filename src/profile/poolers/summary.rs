@@ -197,7 +197,11 @@ fn replicas(reports: &[&Report]) -> Vec<ReplicaShown> {
     }
     all.into_iter()
         .map(|(endpoint, (in_rotation, bytes, seconds))| ReplicaShown {
-            host: if endpoint.port == 5432 { endpoint.host.clone() } else { format!("{}:{}", endpoint.host, endpoint.port) },
+            host: if endpoint.port == 5432 {
+                endpoint.host.clone()
+            } else {
+                format!("{}:{}", endpoint.host, endpoint.port)
+            },
             in_rotation,
             lag: bytes.map(|bytes| lag(bytes, seconds)),
         })

@@ -219,7 +219,8 @@ fn keeps_up(facts: &Facts<'_>) -> Verdict {
             )
         }
         Some(KeepsUp::Saturated) => {
-            let words = "clients wait, and the poolers' CPU is the limit: raise instances.max if they are as many already";
+            let words =
+                "clients wait, and the poolers' CPU is the limit: raise instances.max if they are as many already";
             said(Truth::False, reasons::POOL_SATURATED, words.to_owned())
         }
     }

@@ -8,11 +8,13 @@ use plimsoll::{
     api::crd,
     arena, ask, backtest, check,
     cli::{
-        ArenaArgs, BacktestArgs, CheckArgs, Cli, Command, ExplainArgs, ExportArgs, ImportArgs, RenderArgs,
-        ReportFormat, RuleArgs, RunArgs,
+        ArenaArgs, BacktestArgs, CheckArgs, Cli, Command, ExplainArgs, ExportArgs, ImportArgs, PoolerAgentArgs,
+        PoolerSqlArgs, RenderArgs, ReportFormat, RuleArgs, RunArgs,
     },
     explain, export, import, inhibit, input,
     load::{self, LoadError},
+    pooler::auth_sql::{self, Asked},
+    pooler_agent,
     profile::{Level, Settings},
     reference, render, run, telemetry, yaml,
 };
@@ -36,6 +38,8 @@ fn main() -> ExitCode {
         Command::InhibitRules(args) => {
             inhibit::inhibit_rules(args.format).map_err(|error| (FAILED, error.to_string())).map(print)
         }
+        Command::PoolerAgent(args) => run_pooler_agent(*args),
+        Command::PoolerSql(args) => pooler_sql(args),
         Command::Reference => {
             print(reference::markdown());
             Ok(())
@@ -61,6 +65,21 @@ fn run_operator(args: RunArgs) -> Outcome {
     }
     let runtime = tokio::runtime::Runtime::new().map_err(|error| failed(&error))?;
     runtime.block_on(run::run(args, log_level)).map_err(|error| failed(&error))
+}
+
+fn run_pooler_agent(args: PoolerAgentArgs) -> Outcome {
+    let failed = |error: &dyn std::fmt::Display| (FAILED, format!("plimsoll pooler-agent: {error}"));
+    if let Some(directory) = &args.install {
+        let installed = pooler_agent::install(directory);
+        let place = |error| failed(&format_args!("cannot install into {}: {error}", directory.display()));
+        return installed.map(|program| println!("{}", program.display())).map_err(place);
+    }
+    telemetry::start(args.log_format, &args.log_level).map_err(|error| failed(&error))?;
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        return Err(failed(&"another TLS provider is installed already"));
+    }
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| failed(&error))?;
+    runtime.block_on(pooler_agent::run(args)).map_err(|error| failed(&error))
 }
 
 fn settings_at(rules: &RuleArgs, at: Option<Timestamp>) -> Settings {
@@ -232,6 +251,29 @@ fn export_files(args: &ExportArgs) -> Outcome {
     print(texts.map_err(|error| (FAILED, format!("plimsoll export: {error}")))?.join("---\n"));
     if missing > 0 {
         return Err((FAILED, format!("{missing} of {} objectives not exported", loaded.len())));
+    }
+    Ok(())
+}
+
+fn pooler_sql(args: PoolerSqlArgs) -> Outcome {
+    let unusable = |message: String| (UNUSABLE, format!("plimsoll pooler-sql: {message}"));
+    let mut asked = vec![];
+    for file in &args.files {
+        let manifests = input::read(file).map_err(|error| unusable(error.to_string()))?;
+        for (one, notes) in manifests.iter().filter_map(|manifest| auth_sql::of_profile(&manifest.document.value)) {
+            notes.iter().filter(|_| args.monitor.is_none()).for_each(|note| eprintln!("{}: {note}", file.display()));
+            asked.push(Asked { monitor: args.monitor.clone().or(one.monitor), ..one });
+        }
+    }
+    if !args.files.is_empty() && asked.is_empty() {
+        return Err(unusable("no profile in the files looks users up, or has a monitoring user".to_owned()));
+    }
+    if args.files.is_empty() {
+        let lookup = args.user.map(|user| (user, args.function));
+        asked.push(Asked { lookup, monitor: args.monitor, databases: args.databases });
+    }
+    for one in &asked {
+        print(auth_sql::sql(one).map_err(|error| (FAILED, format!("plimsoll pooler-sql: {error}")))?);
     }
     Ok(())
 }

@@ -145,11 +145,6 @@ fn row(message: &SimpleQueryMessage) -> Option<Row> {
     Some(columns.map(|(index, column)| (column.name(), row.try_get(index).ok().flatten())).collect())
 }
 
-/// A name as the console takes it: it is quoted, and no quote in it ends it.
-pub fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,10 +157,5 @@ mod tests {
         assert_eq!(row.get("load_balance_hosts"), None);
         assert_eq!(row.number::<u32>("cl_unheard_of"), 0);
         assert_eq!(row.text("database"), "app");
-    }
-
-    #[test]
-    fn names_are_quoted() {
-        assert_eq!(quoted("a\"b"), "\"a\"\"b\"");
     }
 }

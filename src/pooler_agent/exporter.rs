@@ -56,6 +56,7 @@ impl Answers {
 
 /// Which pooler it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "fields are the labels of its series")]
 pub struct Pooler {
     /// Namespace of the profile.
     pub namespace: String,

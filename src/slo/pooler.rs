@@ -18,8 +18,12 @@ const NEARLY: u32 = 90;
 /// Restarts within a quarter of an hour that are no accident.
 const RESTARTS: u32 = 3;
 
-const fn minutes(minutes: u64) -> Option<Duration> {
-    Some(Duration::from_secs(minutes * 60))
+const fn minutes(minutes: u64) -> Duration {
+    Duration::from_secs(minutes * 60)
+}
+
+fn text(text: &str) -> String {
+    text.to_owned()
 }
 
 /// The alerts on the poolers of a profile. Quiet during `maintenance`.
@@ -92,25 +96,30 @@ impl Poolers<'_> {
         let expr = format!("{} == 0", self.each("up", ""));
         let summary = format!("PgBouncer of {POOLER} does not answer");
         let mut draft = self.draft("PoolerDown", Severity::Ticket, expr, &summary);
-        draft.hold = minutes(2);
-        draft.description =
-            "Its agent runs and starts it again when it ends. Clients are sent to the other poolers. The pod's log has what PgBouncer says, and the condition PoolingReady what is wrong.".to_owned();
+        draft.hold = Some(minutes(2));
+        draft.description = text(
+            "Its agent runs and starts it again when it ends. Clients are sent to the other poolers. The pod's log has what PgBouncer says, and the condition PoolingReady what is wrong.",
+        );
         draft
     }
 
     fn all_down(&self) -> Draft {
         let expr = format!("{} == 0", self.all("max", "ready", ""));
         let mut draft = self.draft("PoolersAllDown", Severity::Page, expr, "no pooler takes clients");
-        draft.hold = minutes(2);
-        draft.description = "Every connection through the pools is refused. The condition PoolingReady says what is wrong; the database itself can be reached around them.".to_owned();
+        draft.hold = Some(minutes(2));
+        draft.description = text(
+            "Every connection through the pools is refused. The condition PoolingReady says what is wrong; the database itself can be reached around them.",
+        );
         draft
     }
 
     fn absent(&self) -> Draft {
         let expr = format!("absent({})", self.select("up", ""));
         let mut draft = self.draft("PoolerMetricsAbsent", Severity::Ticket, expr, "nothing is measured of the poolers");
-        draft.hold = minutes(10);
-        draft.description = "Either no pooler runs, or they are not scraped on port 9127. Until they are, none of the other alerts on poolers can fire.".to_owned();
+        draft.hold = Some(minutes(10));
+        draft.description = text(
+            "Either no pooler runs, or they are not scraped on port 9127. Until they are, none of the other alerts on poolers can fire.",
+        );
         draft
     }
 
@@ -118,9 +127,10 @@ impl Poolers<'_> {
         let expr = format!("{} == 0 and {} == 1", self.each("config_loaded", ""), self.each("up", ""));
         let summary = format!("{POOLER} does not run with its configuration");
         let mut draft = self.draft("PoolerConfigNotLoaded", Severity::Ticket, expr, &summary);
-        draft.hold = minutes(5);
-        draft.description =
-            "It goes on with the last configuration that PgBouncer took. The condition PoolingReady says which setting or which file is refused.".to_owned();
+        draft.hold = Some(minutes(5));
+        draft.description = text(
+            "It goes on with the last configuration that PgBouncer took. The condition PoolingReady says which setting or which file is refused.",
+        );
         draft
     }
 
@@ -129,9 +139,10 @@ impl Poolers<'_> {
         let expr = format!("max by (namespace, profile, pooler) (increase({restarts}[15m])) > {}", RESTARTS - 1);
         let summary = format!("PgBouncer of {POOLER} ends again and again");
         let mut draft = self.draft("PoolerRestarting", Severity::Ticket, expr, &summary);
-        draft.keep_firing_for = minutes(5);
-        draft.description =
-            "It was started {{ $value | humanize }} times in 15 minutes. Each time its clients lose their connections. The pod's log has the reason.".to_owned();
+        draft.keep_firing_for = Some(minutes(5));
+        draft.description = text(
+            "It was started {{ $value | humanize }} times in 15 minutes. Each time its clients lose their connections. The pod's log has the reason.",
+        );
         draft
     }
 
@@ -143,8 +154,10 @@ impl Poolers<'_> {
         );
         let mut draft =
             self.draft("PoolerPrimaryUnavailable", Severity::Page, expr, "no pooler finds a primary that takes writes");
-        draft.hold = minutes(2);
-        draft.description = "What is named as the primary does not answer, or is in recovery. Has it failed over to a server of another name? Then name that one in spec.pooling.postgres.primary.".to_owned();
+        draft.hold = Some(minutes(2));
+        draft.description = text(
+            "What is named as the primary does not answer, or is in recovery. Has it failed over to a server of another name? Then name that one in spec.pooling.postgres.primary.",
+        );
         draft
     }
 
@@ -157,7 +170,7 @@ impl Poolers<'_> {
         );
         let summary = format!("clients of {POOLER} wait {{{{ $value | humanizeDuration }}}} for a connection");
         let mut draft = self.draft("PoolerClientsWaiting", Severity::Ticket, expr, &summary);
-        draft.hold = minutes(2);
+        draft.hold = Some(minutes(2));
         draft.description = format!(
             "All server connections of a pool are in use, and clients have waited longer than {LONG_WAIT} s for one for two minutes. Look for long transactions and for a slow database before you make the pool larger."
         );
@@ -169,7 +182,7 @@ impl Poolers<'_> {
         let summary =
             format!("queries through {POOLER} spend {{{{ $value | humanizePercentage }}}} of their time on waiting");
         let mut draft = self.draft("PoolerSaturated", Severity::Ticket, expr, &summary);
-        draft.hold = minutes(10);
+        draft.hold = Some(minutes(10));
         draft.description = format!(
             "For ten minutes more than {SATURATED} % of the time of queries was waiting for a server connection. If the condition PoolingKeepsUp says DependencyLimited, the database is the limit and more poolers do not help."
         );
@@ -184,8 +197,10 @@ impl Poolers<'_> {
             format!("{problem} == 1"),
             "the primary does not have the connections that the pools need",
         );
-        draft.hold = minutes(10);
-        draft.description = "The condition PoolingWithinBudget has the arithmetic. Raise max_connections, name fewer databases or poolers, or find out who else holds connections.".to_owned();
+        draft.hold = Some(minutes(10));
+        draft.description = text(
+            "The condition PoolingWithinBudget has the arithmetic. Raise max_connections, name fewer databases or poolers, or find out who else holds connections.",
+        );
         draft
     }
 
@@ -198,8 +213,10 @@ impl Poolers<'_> {
         );
         let summary = format!("{POOLER} has {{{{ $value | humanizePercentage }}}} of its maxClientConn");
         let mut draft = self.draft("PoolerClientsNearLimit", Severity::Ticket, expr, &summary);
-        draft.hold = minutes(5);
-        draft.description = "At the limit it refuses further clients. Raise maxClientConn or instances.min, or have the service keep fewer idle connections.".to_owned();
+        draft.hold = Some(minutes(5));
+        draft.description = text(
+            "At the limit it refuses further clients. Raise maxClientConn or instances.min, or have the service keep fewer idle connections.",
+        );
         draft
     }
 
@@ -211,9 +228,10 @@ impl Poolers<'_> {
             expr,
             "no reads go to the replica {{ $labels.replica }}",
         );
-        draft.hold = minutes(5);
-        draft.description =
-            "For five minutes it has not answered any pooler, or was behind by more than spec.pooling.postgres.replicaLag allows. The other replicas bear its reads. It comes back by itself when it keeps up.".to_owned();
+        draft.hold = Some(minutes(5));
+        draft.description = text(
+            "For five minutes it has not answered any pooler, or was behind by more than spec.pooling.postgres.replicaLag allows. The other replicas bear its reads. It comes back by itself when it keeps up.",
+        );
         draft
     }
 
@@ -226,9 +244,10 @@ impl Poolers<'_> {
             expr,
             "too few replicas keep up: reads go to {{ $labels.to }}",
         );
-        draft.hold = minutes(5);
-        draft.description =
-            "For five minutes fewer than minReplicas were in rotation, and replicaLag.whenNone decides: Primary is the primary within a bound, Stale is replicas that are behind, Nowhere refuses reads.".to_owned();
+        draft.hold = Some(minutes(5));
+        draft.description = text(
+            "For five minutes fewer than minReplicas were in rotation, and replicaLag.whenNone decides: Primary is the primary within a bound, Stale is replicas that are behind, Nowhere refuses reads.",
+        );
         draft
     }
 }

@@ -163,6 +163,7 @@ fn explain(error: &ValidationError<'_>) -> Vec<Finding> {
         }
         ValidationErrorKind::MinLength { limit } => format!("should be at least {limit} chars long"),
         ValidationErrorKind::MaxLength { limit } => format!("Too long: may not be more than {limit} bytes"),
+        ValidationErrorKind::MinItems { limit } => format!("should have at least {limit} items"),
         ValidationErrorKind::MaxItems { limit } => {
             format!("Too many: {}: must have at most {limit} items", instance.as_array().map_or(0, Vec::len))
         }

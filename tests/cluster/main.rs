@@ -31,6 +31,7 @@ mod many;
 mod modes;
 mod names;
 mod paused;
+mod pooling;
 mod process;
 mod prometheus;
 mod rules;

@@ -1,4 +1,4 @@
-{{/* What the operator may do, and nothing else: no Secrets, no pods but to count them, no wildcard. */}}
+{{/* What the operator may do, and nothing else: no Secrets, no pods but to count them and to find poolers, no wildcard. */}}
 {{- define "plimsoll.rules" -}}
 - apiGroups: [plimsoll.dev]
   resources: [performanceprofiles]
@@ -21,6 +21,25 @@
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [""]
   resources: [configmaps]
+  verbs: [get, list, watch, create, patch, delete]
+# What runs poolers. A role can only be given by who has all that is in it: here to read one ConfigMap.
+- apiGroups: [apps]
+  resources: [statefulsets]
+  verbs: [create, patch, delete]
+- apiGroups: [apps]
+  resources: [statefulsets/scale]
+  verbs: [patch]
+- apiGroups: [""]
+  resources: [services, serviceaccounts]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [roles, rolebindings]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [monitoring.coreos.com]
+  resources: [podmonitors]
   verbs: [get, list, watch, create, patch, delete]
 # What is adopted beside autoscalers, and what says which autoscaler counts.
 - apiGroups: [keda.sh]
@@ -51,7 +70,7 @@
   {{- end }}
   verbs: [get]
 {{- end }}
-# Enforcement: pods that find no node, or are on one that is cordoned.
+# Enforcement: pods that find no node, or are on one that is cordoned. Poolers: where their agents answer.
 - apiGroups: [""]
   resources: [pods]
   verbs: [list]

@@ -273,7 +273,12 @@ pub fn resource(kind: &str) -> (ApiResource, bool) {
         "HorizontalPodAutoscaler" => ("autoscaling", "v2", "horizontalpodautoscalers", true),
         "PodDisruptionBudget" => ("policy", "v1", "poddisruptionbudgets", true),
         "PrometheusRule" => ("monitoring.coreos.com", "v1", "prometheusrules", true),
+        "PodMonitor" => ("monitoring.coreos.com", "v1", "podmonitors", true),
         "VMRule" => ("operator.victoriametrics.com", "v1beta1", "vmrules", true),
+        "Pod" => ("", "v1", "pods", true),
+        "Service" => ("", "v1", "services", true),
+        "ServiceAccount" => ("", "v1", "serviceaccounts", true),
+        "NetworkPolicy" => ("networking.k8s.io", "v1", "networkpolicies", true),
         "ConfigMap" => ("", "v1", "configmaps", true),
         "Deployment" => ("apps", "v1", "deployments", true),
         "StatefulSet" => ("apps", "v1", "statefulsets", true),
@@ -329,7 +334,9 @@ async fn install_definitions(client: &Client) {
     let api = Api::<DynamicObject>::all_with(client.clone(), &resource("CustomResourceDefinition").0);
     let params = PatchParams::apply(TESTER).force();
     let mut all: Vec<Value> = vec![serde_saphyr::from_str(DEFINITION).expect("YAML")];
-    for (plural, kind) in [("prometheusrules", "PrometheusRule"), ("prometheuses", "Prometheus")] {
+    for (plural, kind) in
+        [("prometheusrules", "PrometheusRule"), ("prometheuses", "Prometheus"), ("podmonitors", "PodMonitor")]
+    {
         let name = format!("{plural}.monitoring.coreos.com");
         if api.get_opt(&name).await.unwrap_or_else(|error| panic!("no cluster: {error}")).is_none() {
             all.push(definition("monitoring.coreos.com", kind, plural, &json!({})));

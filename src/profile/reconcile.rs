@@ -22,11 +22,11 @@ use super::{
     error::Error,
     evaluation::evaluate,
     observe::{Reader, Stores, TargetKinds},
-    poolers::Poolers,
+    poolers::{Goal, Poolers},
     publish::Publisher,
     settings::Settings,
     status::{self, Facts},
-    validate::{Part, alerting, blocked, validate},
+    validate::{Document, Part, alerting, blocked, validate},
 };
 use crate::{
     api::v1alpha1::{ChildState, PerformanceProfile},
@@ -144,8 +144,9 @@ async fn pipeline(profile: &PerformanceProfile, context: &Context) -> Result<Act
     let alerting = alerting(profile);
     let evaluation = evaluate(&checked, &alerting, &context.settings.slo, &snapshot, profile.status.as_ref());
     if let Part::Wanted(plan) = &checked.pooling {
-        let pause = plan.document.wanted.pause.as_ref().map(|pause| &*pause.id);
-        context.poolers.want(&owner, &plan.document.hash, pause);
+        let Document { wanted, hash, .. } = &plan.document;
+        let pause = wanted.pause.as_ref().map(|pause| pause.id.clone());
+        context.poolers.want(&owner, Goal { hash: hash.clone(), pause, instances: wanted.instances });
     }
     let poolers = context.poolers.get(&owner);
     let facts = Facts {
@@ -174,7 +175,10 @@ fn next_look(facts: &Facts<'_>, now: Timestamp) -> Duration {
     let target = &facts.profile.spec.target_ref;
     let watched = target.api_version == "apps/v1" && matches!(&*target.kind, "Deployment" | "StatefulSet");
     let Children { autoscaler: _, disruption_budget: _, rule, vm_rule, rule_file, pooler } = facts.applied;
-    let refused = [rule, vm_rule, rule_file].into_iter().chain(pooler.outcomes()).any(|outcome| outcome.state == Some(ChildState::Refused));
+    let refused = [rule, vm_rule, rule_file]
+        .into_iter()
+        .chain(pooler.outcomes())
+        .any(|outcome| outcome.state == Some(ChildState::Refused));
     let usual = if watched && !refused { resync() } else { resync() / 10 };
     let sooner = [status::grace_ends_in(facts, now), status::maintenance_changes_in(facts, now)];
     sooner.into_iter().flatten().fold(usual, Duration::min)

@@ -74,7 +74,13 @@ pub fn status(facts: &Facts<'_>, now: Timestamp) -> PerformanceProfileStatus {
         enforcement: enforcement::status(facts, &old),
         pooling: pooling::status(facts),
         children: children(facts.applied),
-        findings: facts.checked.findings.iter().map(ToString::to_string).collect(),
+        findings: facts
+            .checked
+            .findings
+            .iter()
+            .map(ToString::to_string)
+            .chain(pooling::vulnerabilities(facts))
+            .collect(),
     }
 }
 

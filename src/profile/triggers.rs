@@ -145,7 +145,9 @@ pub fn same_name<K: Resource>(object: &K, suffix: &str) -> Vec<ObjectRef<Guarded
 pub fn of_workload(workload: &DynamicObject, kind: &str, profiles: &Store<Guarded>) -> Vec<ObjectRef<Guarded>> {
     let name = workload.name_any();
     let mut all = owner(workload);
-    all.extend(profiles_where(profiles, workload.namespace().as_deref(), |target| target.kind == kind && target.name == name));
+    all.extend(profiles_where(profiles, workload.namespace().as_deref(), |target| {
+        target.kind == kind && target.name == name
+    }));
     all
 }
 

@@ -209,17 +209,26 @@ async fn what_is_changed_or_removed_comes_back_and_the_number_of_poolers_is_the_
     }
     // As the autoscaler does it.
     cluster.edit("StatefulSet", "web-pgbouncer", json!({"spec": {"replicas": 4}})).await;
-    let wanted =
-        wait_for_document(&cluster, "connections are divided by four", |wanted| wanted.instances == 4).await;
+    let wanted = wait_for_document(&cluster, "connections are divided by four", |wanted| wanted.instances == 4).await;
     assert_eq!(wanted.max_instances, 6);
-    cluster.edit("StatefulSet", "web-pgbouncer", json!({"spec": {"template": {"metadata": {"annotations": {"plimsoll.dev/restart-hash": "other"}}}}})).await;
+    cluster
+        .edit(
+            "StatefulSet",
+            "web-pgbouncer",
+            json!({"spec": {"template": {"metadata": {"annotations": {"plimsoll.dev/restart-hash": "other"}}}}}),
+        )
+        .await;
     eventually("the template is put back", PATIENCE, async || {
         let set = cluster.expect("StatefulSet", "web-pgbouncer").await;
         let hash = set["spec"]["template"]["metadata"]["annotations"]["plimsoll.dev/restart-hash"].clone();
         if hash == "other" { Err(hash.to_string()) } else { Ok(()) }
     })
     .await;
-    assert_eq!(cluster.expect("StatefulSet", "web-pgbouncer").await["spec"]["replicas"], 4, "and the number is left alone");
+    assert_eq!(
+        cluster.expect("StatefulSet", "web-pgbouncer").await["spec"]["replicas"],
+        4,
+        "and the number is left alone"
+    );
     for (kind, name) in CHILDREN {
         let before = cluster.expect(kind, name).await;
         cluster.delete(kind, name).await;
@@ -306,7 +315,15 @@ async fn what_agents_say_becomes_status_and_conditions() {
             report.loaded = Some(hash(&text));
             report.clients = Clients { active: 7, ..Clients::default() };
             report.servers = Servers { primary: 5, replicas: 0, active: 3 };
-            report.split = Some(Split { max_connections: 100, reserved: 3, direct: 4, instances: 2, per_instance: 40, declared: 30, ..Split::default() });
+            report.split = Some(Split {
+                max_connections: 100,
+                reserved: 3,
+                direct: 4,
+                instances: 2,
+                per_instance: 40,
+                declared: 30,
+                ..Split::default()
+            });
         });
     }
     cluster.wait_for_condition("web", "PoolingReady", "True", "AsDeclared").await;
@@ -328,7 +345,10 @@ async fn what_agents_say_becomes_status_and_conditions() {
 
     agents[1].say(|report| {
         report.problems = vec![
-            Problem { reason: "UserlistMissing".to_owned(), message: "Secret users has no key userlist.txt".to_owned() },
+            Problem {
+                reason: "UserlistMissing".to_owned(),
+                message: "Secret users has no key userlist.txt".to_owned(),
+            },
             Problem { reason: "PoolOversubscribed".to_owned(), message: "100 − 3 − 4, by 2".to_owned() },
         ];
     });
@@ -341,7 +361,9 @@ async fn what_agents_say_becomes_status_and_conditions() {
     cluster.wait_for_condition("web", "PoolingReady", "True", "AsDeclared").await;
 
     for agent in &agents {
-        agent.say(|report| report.clients = Clients { active: 7, waiting: 40, max_wait_seconds: 3.0, waiting_share: None });
+        agent.say(|report| {
+            report.clients = Clients { active: 7, waiting: 40, max_wait_seconds: 3.0, waiting_share: None }
+        });
     }
     cluster.wait_for_condition_within(UNWATCHED, "web", "PoolingKeepsUp", "False", "DependencyLimited").await;
 

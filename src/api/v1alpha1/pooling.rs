@@ -14,8 +14,8 @@ mod limits;
 mod pod;
 
 pub use access::{
-    AuthQuery, ClientTls, ClientTlsMode, PasswordSecret, PoolerAuth, PoolerMonitoring, PoolerTls, SecretName, ServerTls,
-    ServerTlsMode, UserlistSecret,
+    AuthQuery, ClientTls, ClientTlsMode, PasswordSecret, PoolerAuth, PoolerMonitoring, PoolerTls, SecretName,
+    ServerTls, ServerTlsMode, UserlistSecret,
 };
 pub use limits::{ConnectionBudget, ReplicaLag, ReplicaLagAction};
 pub use pod::{PoolerInstances, PoolerPod};

@@ -85,7 +85,11 @@ impl Applier<'_> {
         if let Err(error) = asked
             && categorize(&error) != Category::NotFound
         {
-            tracing::warn!(name = set.name_any(), error = message(&error), "poolers not scaled; their autoscaler does it");
+            tracing::warn!(
+                name = set.name_any(),
+                error = message(&error),
+                "poolers not scaled; their autoscaler does it"
+            );
         }
     }
 }

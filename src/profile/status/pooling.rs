@@ -6,7 +6,10 @@ use crate::{
         conditions, reasons,
         v1alpha1::{PoolingClients, PoolingReplica, PoolingStatus},
     },
-    pooler::report::ReadsGo,
+    pooler::{
+        report::ReadsGo,
+        version::{Version, advisories},
+    },
     profile::{
         children::Outcome,
         poolers::{KeepsUp, Problem, Summary},
@@ -60,7 +63,7 @@ pub fn status(facts: &Facts<'_>) -> Option<PoolingStatus> {
     let plan = plan(facts);
     let nothing = Summary::default();
     let seen = facts.poolers.unwrap_or(&nothing);
-    let loaded = plan.and_then(|plan| seen.loaded.get(&plan.document.hash)).copied().unwrap_or(0);
+    let loaded = plan.map_or(0, |plan| seen.loaded(&plan.document.hash));
     let of = |count: u32| format!("{count}/{instances}");
     let pause = plan.and_then(|plan| plan.document.wanted.pause.as_ref());
     Some(PoolingStatus {
@@ -141,9 +144,9 @@ fn running(facts: &Facts<'_>, plan: &PoolingPlan) -> Verdict {
         return said(Truth::False, reasons::ROLLING_OUT, of);
     }
     let hash = &plan.document.hash;
-    let loaded = seen.loaded.get(hash).copied().unwrap_or(0);
-    if !seen.all_loaded(hash) || seen.instances == 0 {
-        let words = format!("{loaded} of {} poolers have loaded the configuration {hash}", seen.instances);
+    let loaded = seen.loaded(hash);
+    if i64::from(loaded) < i64::from(wanted) {
+        let words = format!("{loaded} of {wanted} poolers have loaded the configuration {hash}");
         return said(Truth::False, reasons::NOT_LOADED, words);
     }
     said(Truth::True, reasons::AS_DECLARED, format!("{of} and have loaded the configuration {hash}"))
@@ -160,6 +163,13 @@ fn failure(seen: &Summary) -> Option<(&'static str, &Problem)> {
 
 fn told(problem: &Problem, instances: u32) -> String {
     format!("{} of {instances} poolers, {} first: {}", problem.pods, problem.pod, problem.message)
+}
+
+/// What is published against the PgBouncer that runs: a finding, for a distribution may have fixed it under the same number.
+pub fn vulnerabilities(facts: &Facts<'_>) -> Vec<String> {
+    let versions = facts.poolers.filter(|_| plan(facts).is_some()).map(|seen| seen.versions.as_slice());
+    let known = versions.unwrap_or_default().iter().filter_map(|version| advisories(version.parse::<Version>().ok()?));
+    known.map(|words| format!("spec.pooling.postgres.image: {words}")).collect()
 }
 
 /// The conditions beside `Ready`; none where no poolers run.
@@ -219,8 +229,12 @@ fn keeps_up(facts: &Facts<'_>) -> Verdict {
             )
         }
         Some(KeepsUp::Saturated) => {
-            let words = "clients wait, and the poolers' CPU is the limit: raise instances.max if they are as many already";
+            let words =
+                "clients wait, and the poolers' CPU is the limit: raise instances.max if they are as many already";
             said(Truth::False, reasons::POOL_SATURATED, words.to_owned())
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

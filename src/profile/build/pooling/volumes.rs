@@ -2,9 +2,7 @@
 //! nothing, and the agent says which.
 
 use k8s_openapi::{
-    api::core::v1::{
-        ConfigMapVolumeSource, EmptyDirVolumeSource, KeyToPath, SecretVolumeSource, Volume, VolumeMount,
-    },
+    api::core::v1::{ConfigMapVolumeSource, EmptyDirVolumeSource, KeyToPath, SecretVolumeSource, Volume, VolumeMount},
     apimachinery::pkg::api::resource::Quantity,
 };
 
@@ -42,9 +40,8 @@ fn mounted(plan: &PoolingPlan) -> Vec<Mounted<'_>> {
         let (secret, key) = found?;
         Some(Mounted { volume, path, secret, key: Some((key, file)) })
     });
-    let whole = whole
-        .into_iter()
-        .filter_map(|(volume, path, found)| Some(Mounted { volume, path, secret: found?, key: None }));
+    let whole =
+        whole.into_iter().filter_map(|(volume, path, found)| Some(Mounted { volume, path, secret: found?, key: None }));
     keyed.chain(whole).collect()
 }
 
@@ -60,7 +57,10 @@ pub fn volumes(profile: &Profile, plan: &PoolingPlan) -> Vec<Volume> {
         Volume { empty_dir: Some(directory(None, "256Mi")), ..named("agent") },
         Volume { empty_dir: Some(directory(Some("Memory"), "16Mi")), ..named("run") },
         Volume {
-            config_map: Some(ConfigMapVolumeSource { name: pooler_name(&profile.name), ..ConfigMapVolumeSource::default() }),
+            config_map: Some(ConfigMapVolumeSource {
+                name: pooler_name(&profile.name),
+                ..ConfigMapVolumeSource::default()
+            }),
             ..named("config")
         },
     ];

@@ -20,8 +20,16 @@ pub fn findings(postgres: &PostgresPooling, wanted: &Wanted, found: &mut Vec<Fin
     let shares = split(&at_most, Some(&ServerLimits::declared(stated)));
     let place = format!("{PLACE}/connectionBudget/maxConnections");
     if shares.oversubscribed {
-        found.push(Finding::new(Level::Error, place, format!("with instances.max {}: {}", instances.max, shares.sentence)));
+        found.push(Finding::new(
+            Level::Error,
+            place,
+            format!("with instances.max {}: {}", instances.max, shares.sentence),
+        ));
     } else if shares.split.as_ref().is_some_and(|split| split.shrunk) {
-        found.push(Finding::new(Level::Warning, place, format!("with instances.max {}: {}", instances.max, shares.sentence)));
+        found.push(Finding::new(
+            Level::Warning,
+            place,
+            format!("with instances.max {}: {}", instances.max, shares.sentence),
+        ));
     }
 }

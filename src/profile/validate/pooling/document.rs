@@ -8,7 +8,7 @@ use crate::{
         Auth, AuthQuery, Budget, Database, Endpoint, KEY, Lag, Pause, Settings, Tls, Wanted, WhenNone, hash,
     },
     profile::{
-        build::pooler_pods_name,
+        build::{pooler_name, pooler_pods_name},
         children::{Live, PoolerChildren},
         finding::{Finding, Level},
     },
@@ -31,7 +31,7 @@ pub fn document(
     let tls = postgres.tls.as_ref();
     let wanted = Wanted {
         namespace: profile.metadata.namespace.clone().unwrap_or_default(),
-        name: super::name(&name),
+        name: pooler_name(&name),
         service: pooler_pods_name(&name),
         profile: name,
         instances: counted,
@@ -108,7 +108,8 @@ fn counted(min: i32, live: &PoolerChildren<Live>) -> u32 {
     let set = live.stateful_set.as_ref();
     let asked = set.and_then(|set| set.spec.replicas);
     let there = set.and_then(|set| set.status.as_ref()).map(|status| status.replicas);
-    let desired = live.autoscaler.as_ref().and_then(|scaler| scaler.status.as_ref()).map(|status| status.desired_replicas);
+    let desired =
+        live.autoscaler.as_ref().and_then(|scaler| scaler.status.as_ref()).map(|status| status.desired_replicas);
     number([asked, there, desired].into_iter().flatten().fold(min, i32::max))
 }
 
@@ -116,7 +117,8 @@ fn counted(min: i32, live: &PoolerChildren<Live>) -> u32 {
 fn pause(profile: &PerformanceProfile, postgres: &PostgresPooling, live: &PoolerChildren<Live>) -> Pause {
     let written = live.config.as_ref().and_then(|config| config.data.as_ref()?.get(KEY).cloned());
     let before = written.and_then(|text| serde_json::from_str::<Wanted>(&text).ok()).and_then(|wanted| wanted.pause);
-    let id = before.map_or_else(|| format!("generation-{}", profile.metadata.generation.unwrap_or(0)), |pause| pause.id);
+    let id =
+        before.map_or_else(|| format!("generation-{}", profile.metadata.generation.unwrap_or(0)), |pause| pause.id);
     Pause { id, limit_seconds: seconds(postgres.pause_limit.as_secs()) }
 }
 

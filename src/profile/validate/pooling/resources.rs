@@ -39,18 +39,25 @@ pub fn findings(wire: Option<&ResourceRequirements>, found: &mut Vec<Finding>) {
     for (part, entries) in parts {
         for (name, quantity) in entries.iter().flatten() {
             if number(&quantity.0).is_none_or(|number| number < 0.0) {
-                wrong(format!("/{part}/{name}"), format!("{:?} is no quantity: write it like 250m or 64Mi", quantity.0));
+                wrong(
+                    format!("/{part}/{name}"),
+                    format!("{:?} is no quantity: write it like 250m or 64Mi", quantity.0),
+                );
             }
         }
     }
     for (name, request) in resources.requests.iter().flatten() {
         let limit = resources.limits.as_ref().and_then(|limits| limits.get(name));
-        if let Some((limit, (most, asked))) = limit.and_then(|limit| Some((limit, number(&limit.0).zip(number(&request.0))?)))
+        if let Some((limit, (most, asked))) =
+            limit.and_then(|limit| Some((limit, number(&limit.0).zip(number(&request.0))?)))
             && asked > most
         {
             wrong(
                 format!("/requests/{name}"),
-                format!("the request {} is above the limit {} (defaults: 250m and 64Mi, limits 1 and 256Mi)", request.0, limit.0),
+                format!(
+                    "the request {} is above the limit {} (defaults: 250m and 64Mi, limits 1 and 256Mi)",
+                    request.0, limit.0
+                ),
             );
         }
     }

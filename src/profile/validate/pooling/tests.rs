@@ -89,7 +89,11 @@ fn what_the_schema_should_have_refused_is_refused() {
     ] {
         // The later of two equal keys would be a mistake of the test's own: the one that is overridden is taken out.
         let key = more.split(':').next().unwrap();
-        let base: String = POSTGRES.lines().filter(|l| !l.trim_start().starts_with(&format!("{key}:"))).map(|l| format!("{l}\n")).collect();
+        let base: String = POSTGRES
+            .lines()
+            .filter(|l| !l.trim_start().starts_with(&format!("{key}:")))
+            .map(|l| format!("{l}\n"))
+            .collect();
         let spec = format!("{base}{}", more.lines().map(|line| format!("    {line}\n")).collect::<String>());
         let checked = validate(&profile(&spec), &observed(), &settings());
         let said: String = checked.findings.iter().map(|finding| format!("{finding}\n")).collect();
@@ -138,8 +142,7 @@ fn a_pause_keeps_its_name_while_it_lasts() {
     let id = first.wanted.pause.as_ref().unwrap().id.clone();
     let mut seen = observed();
     let data = std::collections::BTreeMap::from([(crate::pooler::wanted::KEY.to_owned(), first.text)]);
-    seen.live.pooler.config =
-        Some(k8s_openapi::api::core::v1::ConfigMap { data: Some(data), ..Default::default() });
+    seen.live.pooler.config = Some(k8s_openapi::api::core::v1::ConfigMap { data: Some(data), ..Default::default() });
     let paused = |generation: i64, more: &str, seen: &Observed| {
         let mut profile = profile(&format!("{POSTGRES}{more}"));
         profile.metadata.generation = Some(generation);

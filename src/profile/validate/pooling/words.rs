@@ -27,10 +27,16 @@ pub fn findings(postgres: &PostgresPooling) -> Vec<Finding> {
     for (index, database) in postgres.databases.iter().enumerate() {
         let name = &database.name;
         let sound = is_name(name) && name != "pgbouncer" && database.dbname.as_deref().is_none_or(is_name);
-        wrong(sound, &format!("/databases/{index}"), "the name of a database is letters, digits, dashes and underscores".to_owned());
+        wrong(
+            sound,
+            &format!("/databases/{index}"),
+            "the name of a database is letters, digits, dashes and underscores".to_owned(),
+        );
         wrong(names.insert(name), &format!("/databases/{index}/name"), format!("two databases are named {name}"));
         let taken = !postgres.replicas.is_empty() && name.ends_with("_ro");
-        let message = format!("{name} ends in _ro, which is how databases for reads are named: give it another name, and dbname: {name}");
+        let message = format!(
+            "{name} ends in _ro, which is how databases for reads are named: give it another name, and dbname: {name}"
+        );
         wrong(!taken, &format!("/databases/{index}/name"), message);
     }
     if let Some(query) = &postgres.auth.auth_query {
@@ -44,10 +50,18 @@ pub fn findings(postgres: &PostgresPooling) -> Vec<Finding> {
     let instances = postgres.instances.clone().unwrap_or_default();
     wrong(instances.min <= instances.max, "/instances", "instances.min is above instances.max".to_owned());
     if let Some(budget) = &postgres.connection_budget {
-        wrong(share(&budget.share).is_some(), "/connectionBudget/share", "share is a percentage from 1 % to 100 %".to_owned());
+        wrong(
+            share(&budget.share).is_some(),
+            "/connectionBudget/share",
+            "share is a percentage from 1 % to 100 %".to_owned(),
+        );
     }
     if let Some(lag) = &postgres.replica_lag {
-        wrong(bytes(&lag.max_bytes).is_some(), "/replicaLag/maxBytes", "maxBytes is a number of Ki, Mi or Gi".to_owned());
+        wrong(
+            bytes(&lag.max_bytes).is_some(),
+            "/replicaLag/maxBytes",
+            "maxBytes is a number of Ki, Mi or Gi".to_owned(),
+        );
     }
     all.extend(warnings(postgres));
     all
@@ -59,7 +73,10 @@ fn warnings(postgres: &PostgresPooling) -> Vec<Finding> {
         all.push(Finding::new(Level::Warning, format!("{PLACE}{path}"), message));
     };
     if postgres.instances.as_ref().is_some_and(|instances| instances.min == 1) {
-        warn("/instances/min", "with one pooler nothing serves while it is replaced: 2 is the least for a rollout that nobody notices");
+        warn(
+            "/instances/min",
+            "with one pooler nothing serves while it is replaced: 2 is the least for a rollout that nobody notices",
+        );
     }
     let can_look = postgres.monitoring.is_some()
         || postgres.auth.auth_query.as_ref().is_some_and(|query| query.password_secret_ref.is_some());
@@ -101,7 +118,8 @@ pub fn bytes(text: &str) -> Option<u64> {
 
 fn is_server(server: &DatabaseServer) -> bool {
     let host = server.host.as_str();
-    let edges = host.starts_with(|c: char| c.is_ascii_alphanumeric()) && host.ends_with(|c: char| c.is_ascii_alphanumeric());
+    let edges =
+        host.starts_with(|c: char| c.is_ascii_alphanumeric()) && host.ends_with(|c: char| c.is_ascii_alphanumeric());
     let name = edges && !host.contains("..") && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
     let address = host.matches(':').count() >= 2 && host.bytes().all(|b| b.is_ascii_hexdigit() || b":.".contains(&b));
     host.len() <= 253 && (name || address) && (1..=65_535).contains(&server.port)

@@ -45,8 +45,9 @@ use crate::{
     prometheus::{News, SignalSnapshot, Snapshot, Wanted},
 };
 
-/// Changes that come together are looked at once. Far below the two seconds within which drift is to be mended.
-const DEBOUNCE: Duration = Duration::from_millis(200);
+/// Changes that come together are looked at once. Far below the two seconds within which drift is to be mended, and short enough for
+/// a switchover: clients of a pool wait for it twice.
+const DEBOUNCE: Duration = Duration::from_millis(50);
 
 mod poolers;
 

@@ -38,6 +38,8 @@ pub use summary::{KeepsUp, Problem, Summary};
 const USUALLY: Duration = Duration::from_secs(5);
 /// And while poolers are on their way to what is wanted.
 const SOON: Duration = Duration::from_secs(1);
+/// And while they are to hold their clients and do not yet: a promotion waits for it, and clients wait for the promotion.
+const QUICKLY: Duration = Duration::from_millis(100);
 /// For so long after a change.
 const ON_THEIR_WAY: Duration = Duration::from_mins(2);
 /// Longest wait for one answer.
@@ -114,6 +116,16 @@ impl Poolers {
         })
     }
 
+    /// Whether a profile's poolers are to hold their clients, and do not all do so yet.
+    fn about_to_hold(&self, key: &Key) -> bool {
+        self.on_their_way(key)
+            && self.lock().get(key).is_some_and(|known| {
+                let Some(Goal { pause: Some(pause), instances, .. }) = &known.wanted else { return false };
+                let held = known.summary.as_ref().and_then(|summary| summary.paused.get(pause)).copied();
+                held.unwrap_or(0) < *instances
+            })
+    }
+
     fn retain(&self, keys: &HashSet<Key>) {
         self.lock().retain(|key, _| keys.contains(key));
     }
@@ -155,14 +167,14 @@ impl PoolerWatch {
             let declaring = self.declaring();
             self.poolers.retain(&declaring);
             let soon = declaring.iter().any(|key| self.poolers.on_their_way(key));
-            let due = listed.is_none_or(|at| at.elapsed() >= USUALLY);
+            let age = listed.map(|at| at.elapsed());
+            let due = age.is_none_or(|age| age >= USUALLY);
             let asked = declaring.iter().filter(|key| due || self.poolers.on_their_way(key));
             let asked: Vec<Key> = asked.cloned().collect();
             if !asked.is_empty() {
                 // While some are on their way pods come and go, too.
-                if (due || soon)
-                    && let Some(found) = self.pods().await
-                {
+                let stale = due || soon && age.is_none_or(|age| age >= SOON);
+                if stale && let Some(found) = self.pods().await {
                     pods = found;
                     listed = Some(tokio::time::Instant::now());
                 }
@@ -171,10 +183,16 @@ impl PoolerWatch {
                     () = self.look(&http, asked, &pods) => {}
                 }
             }
-            let soon = declaring.iter().any(|key| self.poolers.on_their_way(key));
+            let pause = if declaring.iter().any(|key| self.poolers.about_to_hold(key)) {
+                QUICKLY
+            } else if declaring.iter().any(|key| self.poolers.on_their_way(key)) {
+                SOON
+            } else {
+                USUALLY
+            };
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(if soon { SOON } else { USUALLY }) => {}
+                () = tokio::time::sleep(pause) => {}
                 () = self.poolers.wake.notified() => {}
             }
         }

@@ -4,7 +4,7 @@ use super::{Facts, Truth, Verdict, child};
 use crate::{
     api::{
         conditions, reasons,
-        v1alpha1::{PoolingClients, PoolingReplica, PoolingStatus},
+        v1alpha1::{PerformanceProfileStatus, PoolingClients, PoolingReplica, PoolingStatus},
     },
     pooler::{
         report::ReadsGo,
@@ -54,10 +54,40 @@ fn plan<'a>(facts: &Facts<'a>) -> Option<&'a PoolingPlan> {
     }
 }
 
+/// What the process before this one has seen of the same configuration: it holds until this one has looked, within seconds.
+fn seen_before<'a>(facts: &Facts<'a>) -> Option<&'a PerformanceProfileStatus> {
+    let status = facts.profile.status.as_ref().filter(|_| facts.poolers.is_none())?;
+    let wanted = status.pooling.as_ref()?.wanted.as_deref();
+    (wanted == Some(&*plan(facts)?.document.hash)).then_some(status)
+}
+
+/// A condition as that process has left it.
+fn left(facts: &Facts<'_>, type_: &'static str) -> Option<Verdict> {
+    let condition = seen_before(facts)?.conditions.iter().find(|condition| condition.type_ == type_)?;
+    let truth = match &*condition.status {
+        "True" => Truth::True,
+        "False" => Truth::False,
+        _ => return None,
+    };
+    let others = [
+        reasons::AS_DECLARED,
+        reasons::ROLLING_OUT,
+        reasons::NOT_LOADED,
+        reasons::NOT_REPORTED,
+        reasons::POOLER_FAILING,
+        reasons::POOL_SATURATED,
+    ];
+    let reason = FAILURES.into_iter().chain(ELSEWHERE).chain(others).find(|reason| *reason == condition.reason)?;
+    Some(Verdict::new(type_, truth, reason, condition.message.clone()))
+}
+
 /// What is seen; nothing where the profile has no poolers.
 pub fn status(facts: &Facts<'_>) -> Option<PoolingStatus> {
     if matches!(facts.checked.pooling, Part::Unwanted(_)) {
         return None;
+    }
+    if let Some(before) = seen_before(facts) {
+        return before.pooling.clone();
     }
     let (instances, ready) = counts(facts);
     let plan = plan(facts);
@@ -123,7 +153,8 @@ fn running(facts: &Facts<'_>, plan: &PoolingPlan) -> Verdict {
     let wanted = instances.max(plan.min);
     let of = format!("{ready} of {wanted} poolers are ready");
     let Some(seen) = facts.poolers else {
-        return said(Truth::Unknown, reasons::PENDING, format!("{of}; they have not been asked yet"));
+        return left(facts, conditions::POOLING_READY)
+            .unwrap_or_else(|| said(Truth::Unknown, reasons::PENDING, format!("{of}; they have not been asked yet")));
     };
     if let Some((reason, problem)) = failure(seen) {
         return said(Truth::False, reason, told(problem, seen.instances));
@@ -166,9 +197,9 @@ fn told(problem: &Problem, instances: u32) -> String {
 }
 
 /// What is published against the PgBouncer that runs: a finding, for a distribution may have fixed it under the same number.
-pub fn vulnerabilities(facts: &Facts<'_>) -> Vec<String> {
-    let versions = facts.poolers.filter(|_| plan(facts).is_some()).map(|seen| seen.versions.as_slice());
-    let known = versions.unwrap_or_default().iter().filter_map(|version| advisories(version.parse::<Version>().ok()?));
+pub fn vulnerabilities(seen: Option<&PoolingStatus>) -> Vec<String> {
+    let versions = seen.and_then(|seen| seen.version.as_deref()).unwrap_or_default().split(", ");
+    let known = versions.filter_map(|version| advisories(version.parse::<Version>().ok()?));
     known.map(|words| format!("spec.pooling.postgres.image: {words}")).collect()
 }
 
@@ -177,7 +208,8 @@ pub fn verdicts(facts: &Facts<'_>) -> Vec<Verdict> {
     if matches!(facts.checked.pooling, Part::Unwanted(_)) {
         return Vec::new();
     }
-    vec![budget(facts), keeps_up(facts)]
+    let both = [(conditions::POOLING_WITHIN_BUDGET, budget(facts)), (conditions::POOLING_KEEPS_UP, keeps_up(facts))];
+    both.into_iter().map(|(type_, verdict)| left(facts, type_).unwrap_or(verdict)).collect()
 }
 
 fn budget(facts: &Facts<'_>) -> Verdict {

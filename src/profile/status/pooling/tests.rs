@@ -50,7 +50,18 @@ fn settings() -> Settings {
 }
 
 fn status_of(spec: &str, observed: &Observed, why: Option<Why>, seen: Option<&Summary>) -> PerformanceProfileStatus {
-    let profile = profile(spec);
+    status_after(None, spec, observed, why, seen)
+}
+
+fn status_after(
+    before: Option<PerformanceProfileStatus>,
+    spec: &str,
+    observed: &Observed,
+    why: Option<Why>,
+    seen: Option<&Summary>,
+) -> PerformanceProfileStatus {
+    let mut profile = profile(spec);
+    profile.status = before;
     let checked = validate(&profile, observed, &settings());
     let now = Timestamp::from_second(1_800_000_000).unwrap();
     let snapshot = Snapshot { at: now, answer: Answer::Pending };
@@ -194,4 +205,15 @@ fn clients_that_wait_are_told_apart_by_the_cpu() {
         let (truth, reason_, _) = reason(&seen, &summary, conditions::POOLING_KEEPS_UP);
         assert_eq!((&*truth, &*reason_), ("False", expected));
     }
+}
+
+#[test]
+fn a_process_that_has_not_looked_yet_says_what_the_one_before_it_has_seen() {
+    let (seen, summary) = running();
+    let first = status_of(POSTGRES, &seen, None, Some(&summary));
+    let next = status_after(Some(first.clone()), POSTGRES, &seen, None, None);
+    assert_eq!(next, first);
+    let changed = format!("{POSTGRES}    maxClientConn: 5\n");
+    let other = status_after(Some(first), &changed, &seen, None, None);
+    assert_eq!(conditions_of(&other)[conditions::POOLING_READY].1, reasons::PENDING, "another configuration");
 }

@@ -37,7 +37,12 @@ fn description(schema: &Value) -> String {
 }
 
 /// Kinds of other APIs, which have references of their own.
-const FOREIGN: [&str; 2] = ["spec.autoscaling.metrics[]", "spec.autoscaling.behavior"];
+const FOREIGN: [&str; 4] = [
+    "spec.autoscaling.metrics[]",
+    "spec.autoscaling.behavior",
+    "spec.pooling.postgres.resources",
+    "spec.pooling.postgres.pod.tolerations[]",
+];
 
 fn fields(schema: &Value, path: &str, text: &mut String) {
     let required: Vec<&str> =

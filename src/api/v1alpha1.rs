@@ -6,6 +6,7 @@ mod disruption;
 mod enforcement;
 mod maintenance;
 mod objectives;
+mod pooling;
 mod spec;
 mod status;
 mod telemetry;
@@ -20,6 +21,11 @@ pub use maintenance::{Maintenance, Once, Recurring};
 pub use objectives::{
     Availability, Calendar, CalendarPeriod, Composite, CompositeMode, CompositePart, Grouping, HistogramFormat,
     Indicator, Latency, Objective, Probe, Ratio, Raw, Saturation, Throughput,
+};
+pub use pooling::{
+    AuthQuery, ClientTls, ClientTlsMode, ConnectionBudget, DatabaseServer, PasswordSecret, PoolMode, PooledDatabase,
+    PoolerAuth, PoolerInstances, PoolerMonitoring, PoolerPod, PoolerTls, Pooling, PostgresPooling, ReplicaLag,
+    ReplicaLagAction, SecretName, ServerTls, ServerTlsMode, UserlistSecret,
 };
 pub use spec::{PerformanceProfile, PerformanceProfileSpec, TargetRef};
 pub use status::{

@@ -53,6 +53,7 @@ pub(super) fn gather(slos: Vec<Slo>, target: Option<&TargetRef>, imported: &mut 
             maintenance: Vec::new(),
             alerting,
             enforcement: None,
+            pooling: None,
             rules,
         };
         for slo in slos {

@@ -4,8 +4,8 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Alerting, Autoscaling, Disruption, Enforcement, Maintenance, Objective, PerformanceProfileStatus, RuleObject,
-    Telemetry,
+    Alerting, Autoscaling, Disruption, Enforcement, Maintenance, Objective, PerformanceProfileStatus, Pooling,
+    RuleObject, Telemetry,
 };
 
 /// What a workload promises and how it may scale. A profile with nothing but a `targetRef` is a sound one: every other
@@ -71,6 +71,10 @@ pub struct PerformanceProfileSpec {
     /// What the operator may do while an error budget burns. Default: nothing; with `enforcement: {}` it says what it would do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enforcement: Option<Enforcement>,
+
+    /// Pools of connections to the databases that the service uses. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pooling: Option<Pooling>,
 
     /// The object that holds the Prometheus rules.
     #[serde(default, skip_serializing_if = "Option::is_none")]

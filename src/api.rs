@@ -23,6 +23,10 @@ pub mod labels {
     pub const MANAGED_BY_VALUE: &str = "plimsoll";
     /// The profile that a child belongs to.
     pub const PROFILE: &str = "plimsoll.dev/profile";
+    /// Which program a pod runs (a label that Kubernetes recommends).
+    pub const NAME: &str = "app.kubernetes.io/name";
+    /// The value of [`NAME`] on poolers.
+    pub const PGBOUNCER: &str = "pgbouncer";
 }
 
 /// Annotation keys.
@@ -35,6 +39,8 @@ pub mod annotations {
     pub const FLOOR: &str = "plimsoll.dev/floor";
     /// On a `ScaledObject`, with the value `true`: KEDA scales nothing down. KEDA's own.
     pub const KEDA_HOLD: &str = "autoscaling.keda.sh/paused-scale-in";
+    /// On poolers' pods: changes with the settings that `PgBouncer` takes only at its start.
+    pub const RESTART_HASH: &str = "plimsoll.dev/restart-hash";
     /// On a workload: the reason for a rollout in spite of a freeze.
     pub const OVERRIDE: &str = "plimsoll.dev/override";
 }
@@ -66,6 +72,12 @@ pub mod conditions {
     pub const CAPACITY_SUFFICIENT: &str = "CapacitySufficient";
     /// Rollouts may go on.
     pub const ROLLOUT_ALLOWED: &str = "RolloutAllowed";
+    /// All poolers run what is declared.
+    pub const POOLING_READY: &str = "PoolingReady";
+    /// The poolers' pools fit into the connections that the primary has for them.
+    pub const POOLING_WITHIN_BUDGET: &str = "PoolingWithinBudget";
+    /// Clients of the poolers get a server without waiting.
+    pub const POOLING_KEEPS_UP: &str = "PoolingKeepsUp";
 }
 
 /// Reasons of conditions and events.
@@ -148,6 +160,42 @@ pub mod reasons {
     pub const FREEZE_OVERRIDDEN: &str = "FreezeOverridden";
     /// The autoscaler that scales the target is used as it is.
     pub const ADOPTED: &str = "Adopted";
+    /// No image is named that poolers could run.
+    pub const IMAGE_NOT_SET: &str = "ImageNotSet";
+    /// Poolers are being started or replaced.
+    pub const ROLLING_OUT: &str = "RollingOut";
+    /// A pooler does not answer.
+    pub const NOT_REPORTED: &str = "NotReported";
+    /// A pooler has not loaded what is declared yet.
+    pub const NOT_LOADED: &str = "NotLoaded";
+    /// The image's PgBouncer is older than what is accepted.
+    pub const VERSION_TOO_OLD: &str = "VersionTooOld";
+    /// PgBouncer did not take a setting.
+    pub const SETTING_REJECTED: &str = "SettingRejected";
+    /// The Secret with the list of users, or its key, is not there.
+    pub const USERLIST_MISSING: &str = "UserlistMissing";
+    /// The list of users cannot be read.
+    pub const USERLIST_INVALID: &str = "UserlistInvalid";
+    /// A Secret that is named, or its key, is not there.
+    pub const SECRET_MISSING: &str = "SecretMissing";
+    /// A certificate cannot be used.
+    pub const CERTIFICATE_INVALID: &str = "CertificateInvalid";
+    /// The primary does not answer the poolers.
+    pub const PRIMARY_UNREACHABLE: &str = "PrimaryUnreachable";
+    /// The primary refuses a password.
+    pub const AUTHENTICATION_FAILED: &str = "AuthenticationFailed";
+    /// A pause came to its limit, and clients were let go on.
+    pub const PAUSE_ENDED: &str = "PauseEnded";
+    /// PgBouncer ended by itself.
+    pub const PROCESS_FAILED: &str = "ProcessFailed";
+    /// Something is wrong with a pooler that this version has no word for.
+    pub const POOLER_FAILING: &str = "PoolerFailing";
+    /// How many connections the primary has is not known.
+    pub const BUDGET_UNKNOWN: &str = "BudgetUnknown";
+    /// More connections are declared than the primary has.
+    pub const POOL_OVERSUBSCRIBED: &str = "PoolOversubscribed";
+    /// The poolers' own CPU is the limit.
+    pub const POOL_SATURATED: &str = "PoolSaturated";
     /// There is no autoscaler that could be adopted, or more than one.
     pub const NOTHING_TO_ADOPT: &str = "NothingToAdopt";
 }

@@ -102,7 +102,7 @@ pub fn assumed(profile: &PerformanceProfile, manifests: &[Manifest], settings: &
         target,
         rivals: Rivals::default(),
         live: Children::default(),
-        rule_apis: RuleApis { prometheus_rule: true, vm_rule: true },
+        rule_apis: RuleApis { prometheus_rule: true, vm_rule: true, pod_monitor: true },
         adoptable: Adoptable::default(),
     }
 }

@@ -8,7 +8,7 @@ use k8s_openapi::jiff::Timestamp;
 use crate::{
     api::{Duration, Target, v1alpha1::TargetRef},
     export, import, inhibit,
-    profile::Settings,
+    profile::{PoolerImages, Settings},
     slo,
     telemetry::LogFormat,
 };
@@ -94,6 +94,10 @@ pub struct RunArgs {
     #[expect(missing_docs, reason = "a doc comment would replace the help of the flags")]
     pub rules: RuleArgs,
 
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment would replace the help of the flags")]
+    pub pooler: PoolerArgs,
+
     /// Let one replica lead and the others wait
     #[arg(long, env = "PLIMSOLL_LEADER_ELECT", value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
     pub leader_elect: bool,
@@ -166,8 +170,29 @@ impl RuleArgs {
             rule_labels: self.rule_labels.iter().cloned().collect(),
             partial_response_strategy: self.partial_response_strategy,
             slo: slo::Options { evaluation_interval: self.evaluation_interval, scrape_interval: self.scrape_interval },
+            pooler: PoolerImages::default(),
             at: Timestamp::now(),
         }
+    }
+}
+
+/// What poolers are made of.
+#[derive(Debug, Args)]
+pub struct PoolerArgs {
+    /// Image with PgBouncer, for profiles that name none. Without it these get no poolers, and say so
+    #[arg(long, env = "PLIMSOLL_POOLER_IMAGE", value_name = "IMAGE")]
+    pub pooler_image: Option<String>,
+
+    /// Image of this program, which poolers take the agent from; in the chart its own. Without it no poolers are made
+    #[arg(long, env = "PLIMSOLL_AGENT_IMAGE", value_name = "IMAGE")]
+    pub agent_image: Option<String>,
+}
+
+impl PoolerArgs {
+    /// The flags as the pipeline takes them.
+    pub fn images(&self) -> PoolerImages {
+        let some = |image: &Option<String>| image.clone().filter(|image| !image.is_empty());
+        PoolerImages { image: some(&self.pooler_image), agent_image: some(&self.agent_image) }
     }
 }
 
@@ -189,6 +214,10 @@ pub struct RenderArgs {
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment would replace the help of the flags")]
     pub rules: RuleArgs,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment would replace the help of the flags")]
+    pub pooler: PoolerArgs,
 }
 
 /// Flags of `plimsoll check`.

@@ -3,6 +3,7 @@
 mod apply;
 mod error;
 mod lease;
+mod pod_monitor;
 mod prometheus_rule;
 mod served;
 mod vm_rule;
@@ -10,6 +11,7 @@ mod vm_rule;
 pub use apply::{AppliedMemory, Change, is_owned_by};
 pub use error::{Category, categorize, message, no_answer};
 pub use lease::{Candidate, LeaseLost};
+pub use pod_monitor::{PodMonitor, PodMonitorSpec};
 pub use prometheus_rule::{PrometheusRule, PrometheusRuleSpec};
 pub use served::{RuleApis, ScalerApis, api_served, rule_apis, scaler_apis};
 pub use vm_rule::{VMRule, VMRuleSpec};

@@ -86,7 +86,8 @@ fn settings_at(rules: &RuleArgs, at: Option<Timestamp>) -> Settings {
 }
 
 fn render_files(args: &RenderArgs) -> Outcome {
-    match render::render(&args.files, args.rule_file, &settings_at(&args.rules, args.at)) {
+    let settings = Settings { pooler: args.pooler.images(), ..settings_at(&args.rules, args.at) };
+    match render::render(&args.files, args.rule_file, &settings) {
         Ok(rendered) => {
             for note in &rendered.notes {
                 eprintln!("{note}");

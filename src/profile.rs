@@ -15,6 +15,7 @@ mod finding;
 pub mod freeze;
 mod observe;
 pub mod overlay;
+mod poolers;
 mod publish;
 mod reconcile;
 mod settings;
@@ -29,13 +30,13 @@ use kube::core::DeserializeGuard;
 
 pub use acting::Acting;
 pub use adoption::Adoptable;
-pub use children::{Applied, Children, Desired, Live, Outcome, Plan, Stage, Why};
+pub use children::{Applied, Children, Desired, Live, Outcome, Plan, PoolerChildren, Stage, Why};
 pub use collector::WorkloadCollector;
 pub use controller::{Controller, Shared};
 pub use error::Error;
 pub use finding::{Finding, Level};
 pub use observe::{Observed, Rivals, TargetState, Workload};
-pub use settings::Settings;
+pub use settings::{PoolerImages, Settings};
 
 use crate::api::v1alpha1::PerformanceProfile;
 

@@ -9,7 +9,7 @@ use crate::{
     check::{Located, assumed, check_manifests, decode},
     input::{self, InputError, is_profile},
     profile::{
-        Acting, Children, Level, Plan, Settings,
+        Acting, Children, Desired, Level, Plan, PoolerChildren, Settings,
         build::{build, rule_file_text},
         validate::{Part, validate},
     },
@@ -90,10 +90,13 @@ pub fn render(files: &[PathBuf], rule_file: bool, settings: &Settings) -> Result
                 profile.spec.target_ref.name
             ));
         }
+        if let Part::Held(why) = &checked.pooling {
+            notes.push(format!("{}: note: no poolers are rendered: {}", manifest.file.display(), why.message));
+        }
         if let Part::Wanted(rules) = &checked.rules {
             groups.extend(rules.groups.clone());
         }
-        let Children { autoscaler, disruption_budget, rule, vm_rule, rule_file: map } =
+        let Children { autoscaler, disruption_budget, rule, vm_rule, rule_file: map, pooler } =
             build(&checked, &Acting::default());
         documents.extend([
             document(autoscaler),
@@ -102,6 +105,7 @@ pub fn render(files: &[PathBuf], rule_file: bool, settings: &Settings) -> Result
             document(vm_rule),
             document(map),
         ]);
+        documents.extend(poolers(pooler));
     }
     let text = if rule_file {
         rule_file_text(&groups)?
@@ -111,6 +115,36 @@ pub fn render(files: &[PathBuf], rule_file: bool, settings: &Settings) -> Result
         texts.join("---\n")
     };
     Ok(Rendered { text, notes })
+}
+
+/// What runs the poolers.
+fn poolers(children: PoolerChildren<Desired>) -> [Option<Value>; 11] {
+    let PoolerChildren {
+        config,
+        service_account,
+        role,
+        role_binding,
+        pods_service,
+        service,
+        network_policy,
+        stateful_set,
+        autoscaler,
+        disruption_budget,
+        pod_monitor,
+    } = children;
+    [
+        document(config),
+        document(service_account),
+        document(role),
+        document(role_binding),
+        document(pods_service),
+        document(service),
+        document(network_policy),
+        document(stateful_set),
+        document(autoscaler),
+        document(disruption_budget),
+        document(pod_monitor),
+    ]
 }
 
 /// The object without fields that are null, as they would be stored.

@@ -18,7 +18,7 @@ use crate::{
     http,
     kube::{Candidate, LeaseLost, RuleApis, ScalerApis, api_served, message, rule_apis, scaler_apis},
     metrics::Metrics,
-    profile::{Controller, Shared, WorkloadCollector},
+    profile::{Controller, Settings, Shared, WorkloadCollector},
     prometheus::{self, Answer, Evaluator, SignalSnapshot, SignalSource, Snapshot, Wanted},
     readiness::Readiness,
     telemetry::LogLevel,
@@ -188,7 +188,7 @@ fn lead(
     tasks.spawn(source.run(stop.clone()));
     let shared = Shared {
         client: client.clone(),
-        settings: args.rules.settings(),
+        settings: Settings { pooler: args.pooler.images(), ..args.rules.settings() },
         metrics: Arc::clone(metrics),
         snapshots,
         signals,

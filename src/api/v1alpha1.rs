@@ -31,6 +31,6 @@ pub use spec::{PerformanceProfile, PerformanceProfileSpec, TargetRef};
 pub use status::{
     ActionState, ActionStatus, BudgetStatus, BurnStatus, ChildState, ChildStatus, EnforcementStatus, FreezeOverride,
     FreezeStatus, GroupStatus, MaintenanceStatus, ObjectiveState, ObjectiveStatus, PerformanceProfileStatus,
-    ScalingStatus, UpcomingMaintenance, WindowStatus, WorstStatus,
+    PoolingClients, PoolingReplica, PoolingStatus, ScalingStatus, UpcomingMaintenance, WindowStatus, WorstStatus,
 };
 pub use telemetry::{Telemetry, TelemetryPreset};

@@ -103,12 +103,15 @@ fn key<K: Resource<DynamicType = ()>>(meta: &ObjectMeta) -> Key {
     )
 }
 
-/// A hash of everything that a person or another controller may change and an apply would change back: not the status,
-/// and not the server's bookkeeping.
+/// A hash of everything that a person or another controller may change and an apply would change back: not the status, not the
+/// server's bookkeeping, and not the number of replicas, which is an autoscaler's.
 fn fingerprint<K: Serialize>(object: &K) -> u64 {
     let mut value = serde_json::to_value(object).unwrap_or_default();
     if let Some(map) = value.as_object_mut() {
         map.remove("status");
+        if let Some(spec) = map.get_mut("spec").and_then(Value::as_object_mut) {
+            spec.remove("replicas");
+        }
         if let Some(meta) = map.get_mut("metadata").and_then(Value::as_object_mut) {
             for field in ["managedFields", "resourceVersion", "generation", "creationTimestamp"] {
                 meta.remove(field);

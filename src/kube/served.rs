@@ -1,4 +1,4 @@
-//! Whether the API server serves a resource, and which of those that hold rules.
+//! Whether the API server serves a resource, and which of those that hold rules or have pods scraped.
 
 use std::time::Duration;
 
@@ -19,22 +19,25 @@ pub async fn api_served(client: &Client, group_version: &str, plural: &str) -> R
     }
 }
 
-/// Which APIs for rule objects are served.
+/// Which APIs for rule objects, and for scraping, are served.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RuleApis {
     /// `PrometheusRule` of the Prometheus Operator.
     pub prometheus_rule: bool,
     /// `VMRule` of the VictoriaMetrics operator.
     pub vm_rule: bool,
+    /// `PodMonitor` of the Prometheus Operator.
+    pub pod_monitor: bool,
 }
 
 /// Asks which APIs for rule objects are served. One that does not answer leaves all unknown.
 pub async fn rule_apis(client: &Client) -> Result<RuleApis, kube::Error> {
-    let (prometheus_rule, vm_rule) = tokio::try_join!(
+    let (prometheus_rule, vm_rule, pod_monitor) = tokio::try_join!(
         api_served(client, "monitoring.coreos.com/v1", "prometheusrules"),
         api_served(client, "operator.victoriametrics.com/v1beta1", "vmrules"),
+        api_served(client, "monitoring.coreos.com/v1", "podmonitors"),
     )?;
-    Ok(RuleApis { prometheus_rule, vm_rule })
+    Ok(RuleApis { prometheus_rule, vm_rule, pod_monitor })
 }
 
 /// Which APIs of other autoscalers are served.

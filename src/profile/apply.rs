@@ -15,6 +15,8 @@ use crate::{
     metrics::Metrics,
 };
 
+mod pooler;
+
 /// Longest wait for the write of one child: one that hangs must leave the others, and the status, their time.
 const LONGEST: Duration = Duration::from_secs(5);
 
@@ -60,13 +62,14 @@ impl Applier<'_> {
     /// Carries every plan out. The rule object that is wanted is written before another one is removed, which stays where that
     /// fails, so that the rules are never absent.
     pub async fn apply(&self, desired: Children<Desired>, live: &Children<Live>, rules_name: &str) -> Report {
-        let Children { autoscaler, disruption_budget, rule, vm_rule, rule_file } = desired;
+        let Children { autoscaler, disruption_budget, rule, vm_rule, rule_file, pooler } = desired;
         let Children {
             autoscaler: live_autoscaler,
             disruption_budget: live_budget,
             rule: live_rule,
             vm_rule: live_vm_rule,
             rule_file: live_rule_file,
+            pooler: live_pooler,
         } = live;
         let mut errors = Vec::new();
         let autoscaler = self.child(&autoscaler, live_autoscaler.as_ref(), self.profile, &mut errors).await;
@@ -92,7 +95,8 @@ impl Applier<'_> {
             Some(outcome) => outcome,
             None => self.unwanted(live_rule_file, missing.as_ref(), rules_name, &mut errors).await,
         };
-        Report { children: Children { autoscaler, disruption_budget, rule, vm_rule, rule_file }, errors }
+        let pooler = self.pooler(pooler, live_pooler, &mut errors).await;
+        Report { children: Children { autoscaler, disruption_budget, rule, vm_rule, rule_file, pooler }, errors }
     }
 
     /// Carries a plan out, unless it is a removal.

@@ -13,8 +13,10 @@ use crate::api::{labels, reasons};
 
 mod autoscaler;
 mod disruption_budget;
+mod pooling;
 mod rules;
 
+pub use pooling::{pooler_name, pooler_pods_name};
 pub use rules::{RULE_FILE_KEY, rule_file_text};
 
 /// Every child of the profile, as it should be while enforcement acts like this.
@@ -26,6 +28,7 @@ pub fn build(profile: &Profile, acting: &Acting) -> Children<Desired> {
         rule,
         vm_rule,
         rule_file,
+        pooler: pooling::build(profile),
     }
 }
 

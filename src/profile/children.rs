@@ -7,6 +7,10 @@ use k8s_openapi::api::{
     autoscaling::v2::HorizontalPodAutoscaler, core::v1::ConfigMap, policy::v1::PodDisruptionBudget,
 };
 
+mod pooler;
+
+pub use pooler::PoolerChildren;
+
 use crate::{
     api::v1alpha1::ChildState,
     kube::{PrometheusRule, VMRule},
@@ -30,6 +34,8 @@ pub struct Children<S: Stage> {
     pub vm_rule: S::Of<VMRule>,
     /// The same rules as a file in a `ConfigMap`, where neither API is served.
     pub rule_file: S::Of<ConfigMap>,
+    /// Everything that runs the poolers.
+    pub pooler: PoolerChildren<S>,
 }
 
 /// As found in the cluster.
@@ -41,7 +47,14 @@ impl Stage for Live {
 impl Default for Children<Live> {
     /// None of them there.
     fn default() -> Self {
-        Self { autoscaler: None, disruption_budget: None, rule: None, vm_rule: None, rule_file: None }
+        Self {
+            autoscaler: None,
+            disruption_budget: None,
+            rule: None,
+            vm_rule: None,
+            rule_file: None,
+            pooler: PoolerChildren::default(),
+        }
     }
 }
 

@@ -8,8 +8,10 @@ use k8s_openapi::{
     api::{
         apps::v1::{Deployment, StatefulSet},
         autoscaling::v2::HorizontalPodAutoscaler,
-        core::v1::ConfigMap,
+        core::v1::{ConfigMap, Service, ServiceAccount},
+        networking::v1::NetworkPolicy,
         policy::v1::PodDisruptionBudget,
+        rbac::v1::{Role, RoleBinding},
     },
 };
 use kube::{
@@ -32,6 +34,7 @@ use super::{
     collector::{Overrides, View},
     enforcer::{Decisions, Enforcer},
     observe::{Stores, TargetKinds},
+    poolers::{PoolerWatch, Poolers},
     reconcile::{Context, reconcile, retry},
     settings::Settings,
     triggers::{self, triggers},
@@ -39,13 +42,16 @@ use super::{
 };
 use crate::{
     api::labels,
-    kube::{PrometheusRule, RuleApis, ScalerApis, VMRule},
+    kube::{PodMonitor, PrometheusRule, RuleApis, ScalerApis, VMRule},
     metrics::Metrics,
     prometheus::{News, SignalSnapshot, Snapshot, Wanted},
 };
 
 /// Changes that come together are looked at once. Far below the two seconds within which drift is to be mended.
 const DEBOUNCE: Duration = Duration::from_millis(200);
+
+/// How the names of poolers' objects end.
+const POOLERS: &str = "-pgbouncer";
 
 /// Time between two clearances of what is remembered of profiles that are gone.
 const TIDY: Duration = Duration::from_mins(10);
@@ -127,7 +133,18 @@ impl Controller {
 
         let kinds = Arc::new(TargetKinds::default());
         let decisions = Decisions::default();
+        let poolers = Poolers::default();
         let (decided, decisions_made) = mpsc::unbounded_channel();
+        let (looked, looks_made) = mpsc::unbounded_channel();
+        let watching = PoolerWatch {
+            client: self.shared.client.clone(),
+            namespace: self.namespace.clone(),
+            profiles: profiles.clone(),
+            autoscalers: stores.autoscalers.clone(),
+            poolers: poolers.clone(),
+            news: looked,
+        };
+        let watching = watching.run(stop.clone());
         let enforcer = Enforcer {
             client: self.shared.client.clone(),
             stores: stores.clone(),
@@ -136,6 +153,7 @@ impl Controller {
             signals: self.shared.signals.clone(),
             wanted: Arc::clone(&self.shared.signals_wanted),
             decisions: decisions.clone(),
+            poolers: poolers.clone(),
             news: decided,
         };
         let enforcing = enforcer.run(stop.clone());
@@ -145,6 +163,7 @@ impl Controller {
             stores,
             kinds,
             decisions,
+            poolers,
             memory: crate::kube::AppliedMemory::default(),
             rule_apis: self.shared.rule_apis.clone(),
             scaler_apis: self.shared.scaler_apis.clone(),
@@ -165,6 +184,7 @@ impl Controller {
             .reconcile_on(triggers(budget_events, triggers::disruption_budget_fingerprint, move |budget| {
                 let mut all = triggers::of_disruption_budget(budget, &p2);
                 all.extend(triggers::same_name(budget, ""));
+                all.extend(triggers::same_name(budget, POOLERS));
                 all
             }))
             .reconcile_on(triggers(
@@ -182,11 +202,13 @@ impl Controller {
                 triggers::version_fingerprint,
                 triggers::owner,
             ))
+            .reconcile_on(self.poolers())
             .reconcile_on(self.workloads::<Deployment>("Deployment", p3, workloads.clone()))
             .reconcile_on(self.workloads::<StatefulSet>("StatefulSet", p4, workloads))
             .reconcile_on(triggers(rivals, triggers::presence_fingerprint, move |gone| triggers::of_rival(gone, &p5)))
             .reconcile_on(self.news(profiles))
             .reconcile_on(received(decisions_made))
+            .reconcile_on(received(looks_made))
             .reconcile_all_on(changes(self.shared.rule_apis.clone()))
             .graceful_shutdown_on(stop.clone().cancelled_owned())
             .run(reconcile, retry, context)
@@ -194,7 +216,7 @@ impl Controller {
                 log(result);
                 std::future::ready(())
             });
-        tokio::join!(running, tidying, enforcing, giving_back);
+        tokio::join!(running, tidying, enforcing, watching, giving_back);
     }
 
     fn api<K>(&self) -> Api<K>
@@ -245,6 +267,45 @@ impl Controller {
             events
         })
         .flatten()
+    }
+
+    /// What runs the poolers, beside the objects that are watched anyway.
+    fn poolers(&self) -> impl Stream<Item = ObjectRef<Guarded>> + use<> {
+        let selector = format!(
+            "{}={},{}={}",
+            labels::MANAGED_BY,
+            labels::MANAGED_BY_VALUE,
+            labels::NAME,
+            labels::PGBOUNCER
+        );
+        let ours = || watcher::Config::default().labels(&selector);
+        stream::select_all([
+            self.owned::<Service>(ours()).boxed(),
+            self.owned::<ServiceAccount>(ours()).boxed(),
+            self.owned::<NetworkPolicy>(ours()).boxed(),
+            self.owned::<Role>(ours()).boxed(),
+            self.owned::<RoleBinding>(ours()).boxed(),
+            triggers(
+                self.rules::<PodMonitor>(ours(), |apis| apis.pod_monitor),
+                triggers::version_fingerprint,
+                triggers::owner,
+            )
+            .boxed(),
+        ])
+    }
+
+    /// Profiles whose child of this kind has changed in any way.
+    fn owned<K>(&self, config: watcher::Config) -> impl Stream<Item = ObjectRef<Guarded>> + use<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + DeserializeOwned
+            + std::fmt::Debug
+            + Send
+            + Sync
+            + 'static,
+    {
+        triggers(self.metadata::<K>(config), triggers::version_fingerprint, triggers::owner)
     }
 
     /// Workloads that are some profile's target, when their template or their ready pods change.

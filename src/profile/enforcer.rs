@@ -22,6 +22,7 @@ use super::{
     Guarded,
     observe::{Kind, Stores, TargetKinds, same_target},
     overlay::own_minimum,
+    poolers::Poolers,
     validate::{EnforcementPlan, enforcement, is_paused, maintenance_between},
     workloads::{Seen, Workloads, seen},
 };
@@ -60,6 +61,8 @@ pub struct Enforcer {
     pub wanted: Arc<Wanted>,
     /// Where the decisions go.
     pub decisions: Decisions,
+    /// What the poolers' agents say.
+    pub poolers: Poolers,
     /// Profiles whose decision has changed.
     pub news: mpsc::UnboundedSender<ObjectRef<Guarded>>,
 }
@@ -152,6 +155,7 @@ impl Enforcer {
             autoscaler: autoscaler.as_deref(),
             maintenance,
             capacity_per_pod,
+            pool_waiting: self.poolers.get(&key).and_then(|seen| seen.waiting_idle),
         };
         let decision = decide(&look(&sources, now), &plan.settings, &memory);
         let shown = decision.sizing.clone();

@@ -22,10 +22,11 @@ use super::{
     error::Error,
     evaluation::evaluate,
     observe::{Reader, Stores, TargetKinds},
+    poolers::Poolers,
     publish::Publisher,
     settings::Settings,
     status::{self, Facts},
-    validate::{alerting, blocked, validate},
+    validate::{Part, alerting, blocked, validate},
 };
 use crate::{
     api::v1alpha1::{ChildState, PerformanceProfile},
@@ -49,6 +50,8 @@ pub struct Context {
     pub kinds: Arc<TargetKinds>,
     /// What enforcement has decided.
     pub decisions: Decisions,
+    /// What the poolers' agents say.
+    pub poolers: Poolers,
     /// What was applied before.
     pub memory: AppliedMemory,
     /// Which APIs for rule objects the cluster serves.
@@ -140,6 +143,11 @@ async fn pipeline(profile: &PerformanceProfile, context: &Context) -> Result<Act
     });
     let alerting = alerting(profile);
     let evaluation = evaluate(&checked, &alerting, &context.settings.slo, &snapshot, profile.status.as_ref());
+    if let Part::Wanted(plan) = &checked.pooling {
+        let pause = plan.document.wanted.pause.as_ref().map(|pause| &*pause.id);
+        context.poolers.want(&owner, &plan.document.hash, pause);
+    }
+    let poolers = context.poolers.get(&owner);
     let facts = Facts {
         profile,
         checked: &checked,
@@ -148,6 +156,7 @@ async fn pipeline(profile: &PerformanceProfile, context: &Context) -> Result<Act
         evaluation: &evaluation,
         decided: decided.as_deref(),
         overlay: overlay.as_ref(),
+        poolers: poolers.as_deref(),
     };
     let status = status::status(&facts, now);
     context.publisher().publish(profile, status).await?;
@@ -164,8 +173,8 @@ async fn pipeline(profile: &PerformanceProfile, context: &Context) -> Result<Act
 fn next_look(facts: &Facts<'_>, now: Timestamp) -> Duration {
     let target = &facts.profile.spec.target_ref;
     let watched = target.api_version == "apps/v1" && matches!(&*target.kind, "Deployment" | "StatefulSet");
-    let Children { autoscaler: _, disruption_budget: _, rule, vm_rule, rule_file } = facts.applied;
-    let refused = [rule, vm_rule, rule_file].iter().any(|outcome| outcome.state == Some(ChildState::Refused));
+    let Children { autoscaler: _, disruption_budget: _, rule, vm_rule, rule_file, pooler } = facts.applied;
+    let refused = [rule, vm_rule, rule_file].into_iter().chain(pooler.outcomes()).any(|outcome| outcome.state == Some(ChildState::Refused));
     let usual = if watched && !refused { resync() } else { resync() / 10 };
     let sooner = [status::grace_ends_in(facts, now), status::maintenance_changes_in(facts, now)];
     sooner.into_iter().flatten().fold(usual, Duration::min)

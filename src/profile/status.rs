@@ -8,6 +8,7 @@ use super::{
     evaluation::Evaluation,
     observe::{Observed, TargetState},
     overlay::Overlay,
+    poolers::Summary,
     validate::{Part, Profile, RuleKind, RulesPlan, blocked, workload},
 };
 use crate::api::{
@@ -19,6 +20,7 @@ mod autoscaling;
 mod enforcement;
 mod maintenance;
 mod objectives;
+mod pooling;
 #[cfg(test)]
 mod tests;
 mod transitions;
@@ -45,6 +47,8 @@ pub struct Facts<'a> {
     pub decided: Option<&'a Decided>,
     /// How the adopted autoscaler stands.
     pub overlay: Option<&'a Overlay>,
+    /// The poolers as last seen; nothing before the first look.
+    pub poolers: Option<&'a Summary>,
 }
 
 /// The new status.
@@ -68,6 +72,7 @@ pub fn status(facts: &Facts<'_>, now: Timestamp) -> PerformanceProfileStatus {
             scaling
         }),
         enforcement: enforcement::status(facts, &old),
+        pooling: pooling::status(facts),
         children: children(facts.applied),
         findings: facts.checked.findings.iter().map(ToString::to_string).collect(),
     }
@@ -75,7 +80,7 @@ pub fn status(facts: &Facts<'_>, now: Timestamp) -> PerformanceProfileStatus {
 
 /// Every condition, `Ready` first: it is the first of those it is made of that is not true.
 fn verdicts(facts: &Facts<'_>, now: Timestamp) -> Vec<Verdict> {
-    let Children { autoscaler, disruption_budget, rule, vm_rule, rule_file } = facts.applied;
+    let Children { autoscaler, disruption_budget, rule, vm_rule, rule_file, pooler: _ } = facts.applied;
     // While one rule object takes the place of another, the one that is wanted speaks.
     let rules = match &facts.checked.rules {
         Part::Wanted(RulesPlan { kind: RuleKind::PrometheusRule, .. }) => rule,
@@ -86,20 +91,22 @@ fn verdicts(facts: &Facts<'_>, now: Timestamp) -> Vec<Verdict> {
             [rule, vm_rule].into_iter().find(speaks).unwrap_or(rule_file)
         }
     };
-    let parts = [
+    let mut parts = vec![
         active(facts),
         target_found(facts),
         autoscaling::verdict(child(conditions::AUTOSCALING_READY, &facts.checked.autoscaler, autoscaler), facts, now),
         child(conditions::DISRUPTION_READY, &facts.checked.disruption_budget, disruption_budget),
         child(conditions::RULES_READY, &facts.checked.rules, rules),
     ];
+    parts.extend(pooling::ready(facts));
     let ready = match parts.iter().find(|part| part.truth != Truth::True) {
         None => Verdict::new(conditions::READY, Truth::True, reasons::AS_DECLARED, "everything is as declared"),
         Some(part) => {
             Verdict::new(conditions::READY, part.truth, part.reason, format!("{}: {}", part.type_, part.message))
         }
     };
-    [ready].into_iter().chain(parts).chain(objectives::verdicts(facts)).chain(enforcement::verdicts(facts)).collect()
+    let beside = [objectives::verdicts(facts), enforcement::verdicts(facts), pooling::verdicts(facts)];
+    [ready].into_iter().chain(parts).chain(beside.into_iter().flatten()).collect()
 }
 
 fn active(facts: &Facts<'_>) -> Verdict {
@@ -166,9 +173,10 @@ fn scaling(facts: &Facts<'_>) -> Option<ScalingStatus> {
 }
 
 fn children(applied: &Children<Applied>) -> Vec<ChildStatus> {
-    let Children { autoscaler, disruption_budget, rule, vm_rule, rule_file } = applied;
+    let Children { autoscaler, disruption_budget, rule, vm_rule, rule_file, pooler } = applied;
     [autoscaler, disruption_budget, rule, vm_rule, rule_file]
         .into_iter()
+        .chain(pooler.outcomes())
         .filter_map(|outcome| {
             Some(ChildStatus {
                 kind: outcome.kind.to_owned(),

@@ -44,7 +44,7 @@ pub fn observed() -> Observed {
         }),
         rivals: Rivals::default(),
         live: Children::default(),
-        rule_apis: RuleApis { prometheus_rule: true, vm_rule: false },
+        rule_apis: RuleApis { prometheus_rule: true, vm_rule: false, pod_monitor: true },
         adoptable: crate::profile::Adoptable::default(),
     }
 }

@@ -121,6 +121,7 @@ pub fn of_autoscaler(autoscaler: &HorizontalPodAutoscaler, profiles: &Store<Guar
     let namespace = autoscaler.namespace();
     all.extend(profiles_where(profiles, namespace.as_deref(), |target| same_target(autoscaler, target)));
     all.extend(same_name(autoscaler, ""));
+    all.extend(same_name(autoscaler, "-pgbouncer"));
     all
 }
 
@@ -140,10 +141,12 @@ pub fn same_name<K: Resource>(object: &K, suffix: &str) -> Vec<ObjectRef<Guarded
     name.strip_suffix(suffix).map(|profile| ObjectRef::new(profile).within(&namespace)).into_iter().collect()
 }
 
-/// The profiles whose target this workload is.
+/// The profiles whose target this workload is, and the one whose poolers it runs.
 pub fn of_workload(workload: &DynamicObject, kind: &str, profiles: &Store<Guarded>) -> Vec<ObjectRef<Guarded>> {
     let name = workload.name_any();
-    profiles_where(profiles, workload.namespace().as_deref(), |target| target.kind == kind && target.name == name)
+    let mut all = owner(workload);
+    all.extend(profiles_where(profiles, workload.namespace().as_deref(), |target| target.kind == kind && target.name == name));
+    all
 }
 
 /// The other profiles with the same target: when one goes, the next may take its place.

@@ -28,6 +28,7 @@ mod enforcement;
 mod indicators;
 mod metrics;
 mod objectives;
+mod pooling;
 mod rule_object;
 mod schedule;
 #[cfg(test)]
@@ -35,6 +36,7 @@ mod tests;
 
 pub use enforcement::{EnforcementPlan, enforcement};
 pub use objectives::alerting;
+pub use pooling::{Document, PoolingPlan, Secrets, declared as declared_pooling};
 pub use schedule::{Stretch, calendar, maintenance_between, spans};
 
 /// A profile that has been checked against the cluster.
@@ -60,6 +62,8 @@ pub struct Profile {
     pub maintenance: Vec<Stretch>,
     /// What enforcement may do; nothing where it is not asked for.
     pub enforcement: Option<EnforcementPlan>,
+    /// The poolers to run.
+    pub pooling: Part<PoolingPlan>,
     /// What is wrong, or could be better.
     pub findings: Vec<Finding>,
 }
@@ -143,6 +147,8 @@ pub fn validate(profile: &PerformanceProfile, observed: &Observed, settings: &Se
     let (sound, rules) = objectives::rules(profile, &autoscaling, observed, settings, &maintenance, &mut findings);
     let rules = part(blocked.as_ref(), || rules);
     findings.extend(enforcement::findings(profile, &sound, observed.now));
+    let pooling = pooling::pooling(profile, observed, settings, &mut findings);
+    let pooling = part(blocked.as_ref(), || pooling);
 
     Profile {
         namespace: profile.namespace().unwrap_or_default(),
@@ -156,6 +162,7 @@ pub fn validate(profile: &PerformanceProfile, observed: &Observed, settings: &Se
         maintenance: maintenance.0,
         // The older of two profiles for one target enforces.
         enforcement: enforcement::enforcement(profile, observed.now).filter(|_| observed.rivals.profile.is_none()),
+        pooling,
         findings,
     }
 }

@@ -7,7 +7,10 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+mod pooling;
+
 pub use crate::slo::evaluate::State as ObjectiveState;
+pub use pooling::{PoolingClients, PoolingReplica, PoolingStatus};
 
 /// What the operator sees and did.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -45,6 +48,10 @@ pub struct PerformanceProfileStatus {
     /// What enforcement does, or would do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enforcement: Option<EnforcementStatus>,
+
+    /// The poolers as seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pooling: Option<PoolingStatus>,
 
     /// The objects that belong to the profile.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -39,11 +39,14 @@ pub struct Sources<'a> {
     pub maintenance: bool,
     /// Capacity of a pod that was learned, in requests a second: what a season's requests are divided by.
     pub capacity_per_pod: Option<f64>,
+    /// Clients of the profile's poolers that wait while these have CPU left.
+    pub pool_waiting: Option<f64>,
 }
 
 /// The signals.
 pub fn look(sources: &Sources<'_>, now: Timestamp) -> enforce::Signals {
-    let Sources { profile, plan, signals, workload, pods, autoscaler, maintenance, capacity_per_pod } = sources;
+    let Sources { profile, plan, signals, workload, pods, autoscaler, maintenance, capacity_per_pod, pool_waiting } =
+        sources;
     let key =
         (profile.metadata.namespace.clone().unwrap_or_default(), profile.metadata.name.clone().unwrap_or_default());
     let found = signals.as_ref().map(|all| all.get(&key).cloned().unwrap_or_default());
@@ -55,7 +58,7 @@ pub fn look(sources: &Sources<'_>, now: Timestamp) -> enforce::Signals {
             Err(why) => Metrics::Unknown((*why).clone()),
             Ok(found) => match found.stale(now) {
                 Some(why) => Metrics::Unknown(why),
-                None => Metrics::Measured(measured(profile, found)),
+                None => Metrics::Measured(measured(profile, found, *pool_waiting)),
             },
         },
         workload: Workload {
@@ -79,7 +82,7 @@ fn season((requests, capacity): (f64, f64)) -> Option<i32> {
     (requests.is_finite() && capacity > 0.0).then(|| (requests / capacity).ceil().clamp(0.0, 100_000.0) as i32)
 }
 
-fn measured(profile: &PerformanceProfile, found: &ProfileSignals) -> Measured {
+fn measured(profile: &PerformanceProfile, found: &ProfileSignals, pool_waiting: Option<f64>) -> Measured {
     let status = profile.status.as_ref();
     let objectives = profile.spec.objectives.iter().filter_map(|wire| {
         let signals = found.objectives.get(&wire.name)?;
@@ -91,8 +94,15 @@ fn measured(profile: &PerformanceProfile, found: &ProfileSignals) -> Measured {
         objectives: objectives.collect(),
         load: found.requests.zip(found.in_flight).map(|(rate, in_flight)| Load { rate, in_flight }),
         series: found.series,
-        waiting: found.waiting,
+        // The user's own expression counts alone, also while it has no samples.
+        waiting: found.waiting.or(pool_waiting.filter(|_| !states_waiting(profile))),
     }
+}
+
+/// Whether the profile says itself how waiting is measured.
+fn states_waiting(profile: &PerformanceProfile) -> bool {
+    let scaling = profile.spec.enforcement.as_ref().and_then(|enforcement| enforcement.scaling.as_ref());
+    scaling.is_some_and(|scaling| scaling.dependency_waiting.is_some())
 }
 
 fn objective(name: &str, allowed: f64, signals: ObjectiveSignals, status: Option<&ObjectiveStatus>) -> Objective {

@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 use super::{
     Observed, Rivals, TargetState, Workload,
     kinds::{Kind, TargetKinds},
+    pooler,
     selector::selector_from_text,
 };
 use crate::{
@@ -78,7 +79,7 @@ impl Reader<'_> {
         let namespace = profile.namespace().unwrap_or_default();
         let name = profile.name_any();
         let rules = rules_name(&name);
-        let (target, autoscaler, disruption_budget, rule, vm_rule, rule_file) = tokio::join!(
+        let (target, autoscaler, disruption_budget, rule, vm_rule, rule_file, pooler) = tokio::join!(
             self.target(&namespace, &profile.spec.target_ref),
             self.child::<HorizontalPodAutoscaler>(&namespace, &name),
             self.child::<PodDisruptionBudget>(&namespace, &name),
@@ -91,6 +92,7 @@ impl Reader<'_> {
             },
             async { if rule_apis.vm_rule { self.child::<VMRule>(&namespace, &rules).await } else { Ok(None) } },
             self.child::<ConfigMap>(&namespace, &rules),
+            pooler::read(self.client, profile, rule_apis.pod_monitor),
         );
         let target = target?;
         let rivals = self.rivals(profile, &target);
@@ -103,6 +105,7 @@ impl Reader<'_> {
             rule: rule?,
             vm_rule: vm_rule?,
             rule_file: rule_file?,
+            pooler: pooler?,
         };
         Ok(Observed { now, target, rivals, live, rule_apis, adoptable })
     }
@@ -111,8 +114,7 @@ impl Reader<'_> {
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone + std::fmt::Debug,
     {
-        let read = Api::<K>::namespaced(self.client.clone(), namespace).get_opt(name).await;
-        read.map_err(|source| Error::Read { what: format!("{} {name}", K::kind(&())), source })
+        child(self.client, namespace, name).await
     }
 
     /// The workload. A target that may not be read is something that the user can mend; a server that fails is not.
@@ -190,6 +192,15 @@ impl Reader<'_> {
         disruption_budgets.sort_unstable();
         Rivals { profile: older, autoscalers, disruption_budgets }
     }
+}
+
+/// One object, if it is there.
+pub async fn child<K>(client: &Client, namespace: &str, name: &str) -> Result<Option<K>, Error>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone + std::fmt::Debug,
+{
+    let read = Api::<K>::namespaced(client.clone(), namespace).get_opt(name).await;
+    read.map_err(|source| Error::Read { what: format!("{} {name}", K::kind(&())), source })
 }
 
 /// The first of two profiles for one target keeps it; the name decides where they were made in the same second.

@@ -95,10 +95,10 @@ mod tests {
     };
 
     const APIS: [RuleApis; 4] = [
-        RuleApis { prometheus_rule: false, vm_rule: false },
-        RuleApis { prometheus_rule: false, vm_rule: true },
-        RuleApis { prometheus_rule: true, vm_rule: false },
-        RuleApis { prometheus_rule: true, vm_rule: true },
+        RuleApis { prometheus_rule: false, vm_rule: false, pod_monitor: false },
+        RuleApis { prometheus_rule: false, vm_rule: true, pod_monitor: false },
+        RuleApis { prometheus_rule: true, vm_rule: false, pod_monitor: true },
+        RuleApis { prometheus_rule: true, vm_rule: true, pod_monitor: true },
     ];
 
     fn kinds(asked: &str) -> [Option<RuleKind>; 4] {

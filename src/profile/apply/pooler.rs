@@ -1,0 +1,98 @@
+//! Carries out the plans for the poolers.
+
+use k8s_openapi::api::apps::v1::StatefulSet;
+use kube::{
+    Api, ResourceExt,
+    api::{Patch, PatchParams},
+};
+use serde_json::json;
+
+use super::{Applier, in_time};
+use crate::{
+    api::{FIELD_MANAGER, v1alpha1::ChildState},
+    kube::{Category, categorize, message},
+    profile::{
+        build::{pooler_name, pooler_pods_name},
+        children::{Applied, Desired, Live, Outcome, Plan, PoolerChildren},
+        error::ChildError,
+    },
+};
+
+impl Applier<'_> {
+    /// Carries every plan for the poolers out, what their pods need before the pods.
+    pub(super) async fn pooler(
+        &self,
+        desired: PoolerChildren<Desired>,
+        live: &PoolerChildren<Live>,
+        errors: &mut Vec<ChildError>,
+    ) -> PoolerChildren<Applied> {
+        let PoolerChildren {
+            config,
+            service_account,
+            role,
+            role_binding,
+            pods_service,
+            service,
+            network_policy,
+            stateful_set,
+            autoscaler,
+            disruption_budget,
+            pod_monitor,
+        } = desired;
+        let name = &*pooler_name(self.profile);
+        let pods_name = &*pooler_pods_name(self.profile);
+        let config = self.child(&config, live.config.as_ref(), name, errors).await;
+        let service_account = self.child(&service_account, live.service_account.as_ref(), name, errors).await;
+        let role = self.child(&role, live.role.as_ref(), name, errors).await;
+        let role_binding = self.child(&role_binding, live.role_binding.as_ref(), name, errors).await;
+        let pods_service = self.child(&pods_service, live.pods_service.as_ref(), pods_name, errors).await;
+        let service = self.child(&service, live.service.as_ref(), name, errors).await;
+        let network_policy = self.child(&network_policy, live.network_policy.as_ref(), name, errors).await;
+        let set = self.child(&stateful_set, live.stateful_set.as_ref(), name, errors).await;
+        self.seed(&stateful_set, live.stateful_set.as_ref(), autoscaler_minimum(&autoscaler), &set).await;
+        PoolerChildren {
+            config,
+            service_account,
+            role,
+            role_binding,
+            pods_service,
+            service,
+            network_policy,
+            stateful_set: set,
+            autoscaler: self.child(&autoscaler, live.autoscaler.as_ref(), name, errors).await,
+            disruption_budget: self.child(&disruption_budget, live.disruption_budget.as_ref(), name, errors).await,
+            pod_monitor: self.child(&pod_monitor, live.pod_monitor.as_ref(), name, errors).await,
+        }
+    }
+
+    /// Asks once, when the set has just been made, for the fewest poolers. From then on their number is the autoscaler's, which would
+    /// otherwise take its time for the first step.
+    async fn seed(
+        &self,
+        plan: &Plan<StatefulSet>,
+        live: Option<&StatefulSet>,
+        minimum: Option<i32>,
+        outcome: &Outcome,
+    ) {
+        let (Plan::Apply(set), None, Some(minimum)) = (plan, live, minimum) else { return };
+        if outcome.state != Some(ChildState::Applied) {
+            return;
+        }
+        let api = Api::<StatefulSet>::namespaced(self.client.clone(), self.namespace);
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let patch = json!({"spec": {"replicas": minimum}});
+        let asked = in_time(async { api.patch_scale(&set.name_any(), &params, &Patch::Merge(&patch)).await }).await;
+        if let Err(error) = asked
+            && categorize(&error) != Category::NotFound
+        {
+            tracing::warn!(name = set.name_any(), error = message(&error), "poolers not scaled; their autoscaler does it");
+        }
+    }
+}
+
+fn autoscaler_minimum(plan: &Plan<k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler>) -> Option<i32> {
+    match plan {
+        Plan::Apply(autoscaler) => autoscaler.spec.min_replicas,
+        Plan::Absent | Plan::Hold(_) => None,
+    }
+}

@@ -15,9 +15,11 @@ use crate::{
 
 mod arena;
 mod pooler;
+mod pooler_agent;
 
 pub use arena::ArenaArgs;
 pub use pooler::PoolerArgs;
+pub use pooler_agent::PoolerAgentArgs;
 
 /// The load line for Kubernetes services: SLOs, scaling and disruption budgets from one PerformanceProfile per workload.
 #[derive(Debug, Parser)]
@@ -65,6 +67,11 @@ pub enum Command {
     Export(ExportArgs),
     /// Print rules with which Alertmanager mutes slower alerts of an objective while faster ones fire
     InhibitRules(InhibitRulesArgs),
+    /// Run PgBouncer in a pooler's pod: configuration, probes, metrics, pause and drain
+    ///
+    /// It is the pod's first process, and not for people. SIGTERM begins the drain: no more clients are to come, idle ones are sent
+    /// away a few at a time, open transactions end.
+    PoolerAgent(Box<PoolerAgentArgs>),
     /// Print the API reference as Markdown
     #[command(hide = true)]
     Reference,

@@ -8,11 +8,12 @@ use plimsoll::{
     api::crd,
     arena, ask, backtest, check,
     cli::{
-        ArenaArgs, BacktestArgs, CheckArgs, Cli, Command, ExplainArgs, ExportArgs, ImportArgs, RenderArgs,
-        ReportFormat, RuleArgs, RunArgs,
+        ArenaArgs, BacktestArgs, CheckArgs, Cli, Command, ExplainArgs, ExportArgs, ImportArgs, PoolerAgentArgs,
+        RenderArgs, ReportFormat, RuleArgs, RunArgs,
     },
     explain, export, import, inhibit, input,
     load::{self, LoadError},
+    pooler_agent,
     profile::{Level, Settings},
     reference, render, run, telemetry, yaml,
 };
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Command::InhibitRules(args) => {
             inhibit::inhibit_rules(args.format).map_err(|error| (FAILED, error.to_string())).map(print)
         }
+        Command::PoolerAgent(args) => run_pooler_agent(*args),
         Command::Reference => {
             print(reference::markdown());
             Ok(())
@@ -61,6 +63,21 @@ fn run_operator(args: RunArgs) -> Outcome {
     }
     let runtime = tokio::runtime::Runtime::new().map_err(|error| failed(&error))?;
     runtime.block_on(run::run(args, log_level)).map_err(|error| failed(&error))
+}
+
+fn run_pooler_agent(args: PoolerAgentArgs) -> Outcome {
+    let failed = |error: &dyn std::fmt::Display| (FAILED, format!("plimsoll pooler-agent: {error}"));
+    if let Some(directory) = &args.install {
+        let installed = pooler_agent::install(directory);
+        let place = |error| failed(&format_args!("cannot install into {}: {error}", directory.display()));
+        return installed.map(|program| println!("{}", program.display())).map_err(place);
+    }
+    telemetry::start(args.log_format, &args.log_level).map_err(|error| failed(&error))?;
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        return Err(failed(&"another TLS provider is installed already"));
+    }
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| failed(&error))?;
+    runtime.block_on(pooler_agent::run(args)).map_err(|error| failed(&error))
 }
 
 fn settings_at(rules: &RuleArgs, at: Option<Timestamp>) -> Settings {

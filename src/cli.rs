@@ -16,10 +16,12 @@ use crate::{
 mod arena;
 mod pooler;
 mod pooler_agent;
+mod pooler_sql;
 
 pub use arena::ArenaArgs;
 pub use pooler::PoolerArgs;
 pub use pooler_agent::PoolerAgentArgs;
+pub use pooler_sql::PoolerSqlArgs;
 
 /// The load line for Kubernetes services: SLOs, scaling and disruption budgets from one PerformanceProfile per workload.
 #[derive(Debug, Parser)]
@@ -72,6 +74,11 @@ pub enum Command {
     /// It is the pod's first process, and not for people. SIGTERM begins the drain: no more clients are to come, idle ones are sent
     /// away a few at a time, open transactions end.
     PoolerAgent(Box<PoolerAgentArgs>),
+    /// Print SQL for the poolers' roles and for the function that looks users up; nothing is run
+    ///
+    /// Read it, and pipe it to psql. Exit code 0: printed. 1: a name cannot be written. 2: a file cannot be read, or no profile in
+    /// it needs any.
+    PoolerSql(PoolerSqlArgs),
     /// Print the API reference as Markdown
     #[command(hide = true)]
     Reference,

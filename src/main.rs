@@ -9,10 +9,11 @@ use plimsoll::{
     arena, ask, backtest, check,
     cli::{
         ArenaArgs, BacktestArgs, CheckArgs, Cli, Command, ExplainArgs, ExportArgs, ImportArgs, PoolerAgentArgs,
-        RenderArgs, ReportFormat, RuleArgs, RunArgs,
+        PoolerSqlArgs, RenderArgs, ReportFormat, RuleArgs, RunArgs,
     },
     explain, export, import, inhibit, input,
     load::{self, LoadError},
+    pooler::auth_sql::{self, Asked},
     pooler_agent,
     profile::{Level, Settings},
     reference, render, run, telemetry, yaml,
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
             inhibit::inhibit_rules(args.format).map_err(|error| (FAILED, error.to_string())).map(print)
         }
         Command::PoolerAgent(args) => run_pooler_agent(*args),
+        Command::PoolerSql(args) => pooler_sql(args),
         Command::Reference => {
             print(reference::markdown());
             Ok(())
@@ -249,6 +251,29 @@ fn export_files(args: &ExportArgs) -> Outcome {
     print(texts.map_err(|error| (FAILED, format!("plimsoll export: {error}")))?.join("---\n"));
     if missing > 0 {
         return Err((FAILED, format!("{missing} of {} objectives not exported", loaded.len())));
+    }
+    Ok(())
+}
+
+fn pooler_sql(args: PoolerSqlArgs) -> Outcome {
+    let unusable = |message: String| (UNUSABLE, format!("plimsoll pooler-sql: {message}"));
+    let mut asked = vec![];
+    for file in &args.files {
+        let manifests = input::read(file).map_err(|error| unusable(error.to_string()))?;
+        for (one, notes) in manifests.iter().filter_map(|manifest| auth_sql::of_profile(&manifest.document.value)) {
+            notes.iter().filter(|_| args.monitor.is_none()).for_each(|note| eprintln!("{}: {note}", file.display()));
+            asked.push(Asked { monitor: args.monitor.clone().or(one.monitor), ..one });
+        }
+    }
+    if !args.files.is_empty() && asked.is_empty() {
+        return Err(unusable("no profile in the files looks users up, or has a monitoring user".to_owned()));
+    }
+    if args.files.is_empty() {
+        let lookup = args.user.map(|user| (user, args.function));
+        asked.push(Asked { lookup, monitor: args.monitor, databases: args.databases });
+    }
+    for one in &asked {
+        print(auth_sql::sql(one).map_err(|error| (FAILED, format!("plimsoll pooler-sql: {error}")))?);
     }
     Ok(())
 }

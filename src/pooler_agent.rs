@@ -97,7 +97,7 @@ pub async fn run(args: PoolerAgentArgs) -> Result<(), AgentError> {
     let board = Arc::new(Board::default());
     let stop_following = CancellationToken::new();
     let mounts = Mounts { config: args.config_dir.clone(), secrets: args.secrets_dir.clone() };
-    let mounted = follow::follow(mounts, args.watched(), stop_following.clone()).await;
+    let mounted = follow::follow(mounts, args.look_every.into(), args.watched(), stop_following.clone()).await;
 
     // It outlives PgBouncer: whoever asks during the drain is told.
     let stop_server = CancellationToken::new();

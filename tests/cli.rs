@@ -317,6 +317,7 @@ fn the_help_is_as_documented() {
         &["import"],
         &["export"],
         &["inhibit-rules"],
+        &["pooler-sql"],
     ] {
         let output = common::run(common::plimsoll().env("COLUMNS", "100").args(command).arg("--help"), "");
         let (stdout, stderr) = common::streams(&output);

@@ -59,6 +59,10 @@ pub struct PoolerAgentArgs {
     #[arg(long, conflicts_with = "watch_config_map")]
     pub no_watch: bool,
 
+    /// Time between two looks at the mounted files
+    #[arg(long, env = "PLIMSOLL_LOOK_EVERY", value_name = "DURATION", default_value = "5s")]
+    pub look_every: Duration,
+
     /// How long a pooler that is to stop goes on serving before it sends clients away: endpoints take a moment to follow
     #[arg(long, env = "PLIMSOLL_ENDPOINTS", value_name = "DURATION", default_value = "5s")]
     pub endpoints: Duration,

@@ -3,11 +3,16 @@
 
 use std::fmt::Write as _;
 
+use serde_json::Value;
+
 mod quote;
 
 use quote::{connect, identifier, literal, tag};
 
-use super::ini::{NameError, auth_query, check_database, check_user};
+use super::ini::{NameError, auth_query, check_dbname, check_user};
+
+/// The function where none is named.
+pub const FUNCTION: &str = "plimsoll.user_lookup";
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -18,6 +23,36 @@ pub struct Asked {
     pub monitor: Option<String>,
     /// Databases that the function is made in; where psql is connected if there are none.
     pub databases: Vec<String>,
+}
+
+/// What a profile asks for, if it looks users up; and what is not in it. It is taken as written, checked or not.
+pub fn of_profile(profile: &Value) -> Option<(Asked, Vec<String>)> {
+    let postgres = profile.pointer("/spec/pooling/postgres")?;
+    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+    let query = postgres.pointer("/auth/authQuery");
+    let lookup = query.and_then(|query| {
+        let function = text(query, "function").unwrap_or_else(|| FUNCTION.to_owned());
+        Some((text(query, "user")?, function))
+    });
+    let databases = if let Some(database) = query.and_then(|query| text(query, "database")) {
+        vec![database]
+    } else {
+        let all = postgres.get("databases").and_then(Value::as_array).into_iter().flatten();
+        all.filter_map(|database| text(database, "dbname").or_else(|| text(database, "name"))).collect()
+    };
+    let mut notes = vec![];
+    let secret = postgres.pointer("/monitoring/secretRef/name").and_then(Value::as_str);
+    // Without one of its own the agents ask as the user who looks up.
+    let shared = lookup.as_ref().filter(|_| query.is_some_and(|query| query.get("passwordSecretRef").is_some()));
+    let monitor = if let Some(secret) = secret {
+        notes.push(format!(
+            "the name of the monitoring user is in the Secret {secret}: add --monitor NAME for its role"
+        ));
+        None
+    } else {
+        shared.map(|(user, _)| user.clone())
+    };
+    (lookup.is_some() || secret.is_some()).then_some((Asked { lookup, monitor, databases }, notes))
 }
 
 /// The SQL, for psql.
@@ -39,7 +74,7 @@ pub fn sql(asked: &Asked) -> Result<String, NameError> {
             identifier(user)
         );
         for database in &asked.databases {
-            check_database(database)?;
+            check_dbname(database)?;
             let _ = write!(text, "\n{}\n{}", connect(database), lookup(user, function));
         }
         if asked.databases.is_empty() {

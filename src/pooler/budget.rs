@@ -14,6 +14,7 @@
 use std::collections::BTreeMap;
 
 use super::{
+    ini::READS,
     report::Split,
     wanted::{AuthQuery, Database, Wanted, WhenNone},
 };
@@ -74,22 +75,49 @@ impl Shares {
     pub fn most(&self, wanted: &Wanted) -> Option<u32> {
         let one = |share: &DatabaseShare| Some(share.max_connections? + share.spill.unwrap_or(0));
         let databases = self.databases.values().map(one).sum::<Option<u32>>()?;
-        Some(databases + separate_auth(wanted).map_or(0, |_| AUTH_CONNECTIONS))
+        Some(databases + separate(auth_entry(wanted).as_ref()))
     }
 }
 
 /// Connections of a database of its own for looking up users: one for looking up, and one for a client that names it.
 pub const AUTH_CONNECTIONS: u32 = 2;
 
-/// The database in which users are looked up, where clients' databases do not have it.
-pub fn separate_auth(wanted: &Wanted) -> Option<&str> {
-    let name = wanted.auth.query.as_ref()?.database.as_deref()?;
-    wanted.databases.iter().all(|database| database.name != name).then_some(name)
+/// The entry of `[databases]` in which users are looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthEntry {
+    /// Its name, for `auth_dbname`.
+    pub name: String,
+    /// It is there for that alone: none of the clients' databases is this one of the server.
+    pub separate: bool,
+}
+
+/// Where users are looked up; absent where nobody is, or each in the database that they ask for.
+pub fn auth_entry(wanted: &Wanted) -> Option<AuthEntry> {
+    let dbname = wanted.auth.query.as_ref()?.database.as_deref()?;
+    if let Some(database) = wanted.databases.iter().find(|database| database.dbname == dbname) {
+        return Some(AuthEntry { name: database.name.clone(), separate: false });
+    }
+    let taken = |name: &str| {
+        wanted
+            .databases
+            .iter()
+            .any(|database| name.strip_suffix(READS).unwrap_or(name) == database.name || name == database.name)
+    };
+    let mut name = dbname.to_owned();
+    while taken(&name) {
+        name.push_str("_lookup");
+    }
+    Some(AuthEntry { name, separate: true })
+}
+
+/// Connections of an entry that is there for looking up alone.
+fn separate(entry: Option<&AuthEntry>) -> u32 {
+    if entry.is_some_and(|entry| entry.separate) { AUTH_CONNECTIONS } else { 0 }
 }
 
 /// Whether users are looked up in this database, beside what its clients do.
-fn looks_up(query: Option<&AuthQuery>, name: &str) -> bool {
-    query.is_some_and(|query| query.database.as_deref().is_none_or(|database| database == name))
+fn looks_up(query: Option<&AuthQuery>, entry: Option<&AuthEntry>, database: &Database) -> bool {
+    query.is_some() && entry.is_none_or(|entry| entry.name == database.name)
 }
 
 /// One claim to connections of the primary.
@@ -105,18 +133,18 @@ pub fn split(wanted: &Wanted, limits: Option<&ServerLimits>) -> Shares {
     let spills = !wanted.replicas.is_empty() && wanted.lag.when_none == WhenNone::Primary;
     let query = wanted.auth.query.as_ref();
     let pool = |own: Option<u32>| own.unwrap_or(settings.default_pool_size).max(1);
+    let entry = auth_entry(wanted);
     let spill_most = wanted.lag.spill_connections.max(1);
     // Reads that fall back look up their users there too.
     let spill_extra = u32::from(query.is_some_and(|query| query.database.is_none()));
     let claim = |database: &Database| Claim {
         declared: pool(database.pool_size).saturating_add(settings.reserve_pool_size),
-        extra: u32::from(looks_up(query, &database.name)),
+        extra: u32::from(looks_up(query, entry.as_ref(), database)),
     };
     let claims: Vec<Claim> = wanted.databases.iter().map(claim).collect();
     let spilling = if spills { u32::try_from(claims.len()).unwrap_or(u32::MAX) } else { 0 };
-    let looking_up = claims.iter().map(|claim| claim.extra).sum::<u32>()
-        + spilling * spill_extra
-        + separate_auth(wanted).map_or(0, |_| AUTH_CONNECTIONS);
+    let looking_up =
+        claims.iter().map(|claim| claim.extra).sum::<u32>() + spilling * spill_extra + separate(entry.as_ref());
     let of_databases = claims.iter().map(|claim| claim.declared).fold(0u32, u32::saturating_add);
     let declared = of_databases.saturating_add(spilling.saturating_mul(spill_most)).saturating_add(looking_up);
 

@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use super::{
-    budget::{AUTH_CONNECTIONS, Shares, separate_auth},
+    budget::{AUTH_CONNECTIONS, AuthEntry, Shares, auth_entry},
     keys::{ParameterError, check_parameter},
     report::ReadsGo,
     rotation::Decision,
@@ -21,12 +21,13 @@ mod quote;
 pub(crate) use tests::sample;
 
 pub use expect::{Difference, Expected, ExpectedDatabase, Row};
-pub use quote::{NameError, auth_query, check_database, check_host, check_user, console_name};
+pub use quote::{NameError, auth_query, check_database, check_dbname, check_host, check_user, console_name};
 
 /// What is put behind a database's name for reads.
 pub const READS: &str = "_ro";
 
 /// Files that are there, as mounted.
+#[expect(clippy::struct_excessive_bools, reason = "each is a file of its own, there or not")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Files {
     /// `tls.crt` and `tls.key` towards clients.
@@ -167,7 +168,8 @@ pub fn on_primary(wanted: &Wanted, reads: ReadsGo) -> Vec<String> {
     let names = wanted.databases.iter().map(|database| database.name.clone());
     let spilled = !wanted.replicas.is_empty() && reads == ReadsGo::Primary;
     let further = wanted.databases.iter().filter(|_| spilled).map(|database| format!("{}{READS}", database.name));
-    names.chain(further).chain(separate_auth(wanted).map(str::to_owned)).collect()
+    let lookup = auth_entry(wanted).filter(|entry| entry.separate).map(|entry| entry.name);
+    names.chain(further).chain(lookup).collect()
 }
 
 /// The entries of `[databases]`. There is never a `*`: a client's wish makes no database.
@@ -209,9 +211,10 @@ fn databases(given: &Given<'_>) -> Result<Vec<ExpectedDatabase>, RenderError> {
             ReadsGo::Replicas | ReadsGo::Stale | ReadsGo::Nowhere => {}
         }
     }
-    if let Some(name) = separate_auth(wanted) {
-        let own = Database { name: name.to_owned(), dbname: name.to_owned(), pool_size: None };
-        let mut entry = entry(primary, name.to_owned(), &own, 1, 0, Some(AUTH_CONNECTIONS))?;
+    let dbname = wanted.auth.query.as_ref().and_then(|query| query.database.clone());
+    if let (Some(AuthEntry { name, separate: true }), Some(dbname)) = (auth_entry(wanted), dbname) {
+        let own = Database { name: name.clone(), dbname, pool_size: None };
+        let mut entry = entry(primary, name, &own, 1, 0, Some(AUTH_CONNECTIONS))?;
         // One client at most, so that it cannot keep the other connection from looking up users.
         entry.max_client_connections = (given.version >= Version::new(1, 24, 0)).then_some(1);
         all.push(entry);
@@ -232,7 +235,7 @@ fn entry(
     max_connections: Option<u32>,
 ) -> Result<ExpectedDatabase, RenderError> {
     check_database(&name)?;
-    check_database(&database.dbname)?;
+    check_dbname(&database.dbname)?;
     hosts.iter().try_for_each(|endpoint| check_host(&endpoint.host))?;
     let port = hosts.first().map_or(0, |endpoint| endpoint.port);
     if let Some(other) = hosts.iter().find(|endpoint| endpoint.port != port) {
@@ -289,9 +292,9 @@ fn settings(given: &Given<'_>) -> Result<BTreeMap<&'static str, String>, RenderE
         check_user(&query.user)?;
         all.insert("auth_user", query.user.clone());
         all.insert("auth_query", auth_query(&query.function)?);
-        if let Some(database) = &query.database {
-            check_database(database)?;
-            all.insert("auth_dbname", database.clone());
+        if let Some(entry) = auth_entry(wanted) {
+            check_database(&entry.name)?;
+            all.insert("auth_dbname", entry.name);
         }
     }
     all.extend(tls("client", wanted.client_tls.as_ref(), given)?);

@@ -69,8 +69,7 @@ impl Version {
         let words = name.strip_prefix("pgbouncer").map(|rest| rest.trim().trim_start_matches("version").trim());
         // Before 1.13 it printed other things behind it, and packages may do so still.
         let word = words.and_then(|rest| rest.split_whitespace().next());
-        word.and_then(|word| Self::lenient(word))
-            .ok_or_else(|| VersionError::NoPgBouncer(first.chars().take(80).collect()))
+        word.and_then(Self::lenient).ok_or_else(|| VersionError::NoPgBouncer(first.chars().take(80).collect()))
     }
 
     /// A version with something behind it, as a package may write it: `1.24.1-pl2`, `1.25.0rc1`.

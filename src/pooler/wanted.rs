@@ -2,7 +2,7 @@
 //!
 //! It holds no secrets: users, passwords and keys are mounted from what the profile names.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -68,7 +68,10 @@ impl Wanted {
 
 /// Name of a document's text: the first 16 hexadecimal digits of its SHA-256. What is wanted and what is loaded are compared by it.
 pub fn hash(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(text.as_bytes()).iter().take(8).fold(String::new(), |mut name, byte| {
+        let _ = write!(name, "{byte:02x}");
+        name
+    })
 }
 
 /// Settings of `PgBouncer`, under the names of its own configuration.

@@ -31,11 +31,13 @@ mod draining;
 mod load;
 mod look;
 mod pausing;
+mod sensing;
 
 use draining::Draining;
 use load::Loading;
 use look::Looking;
 use pausing::Pausing;
+use sensing::Sensing;
 
 /// Time between two looks at the pools.
 const LOOK: Duration = Duration::from_secs(1);
@@ -81,6 +83,7 @@ pub struct Agent {
     loading: Loading,
     looking: Looking,
     pausing: Pausing,
+    sensing: Sensing,
     draining: Option<Draining>,
 }
 
@@ -97,6 +100,7 @@ impl Agent {
             loading: Loading::default(),
             looking: Looking::default(),
             pausing: Pausing::default(),
+            sensing: Sensing::default(),
             draining: None,
         }
     }
@@ -124,6 +128,8 @@ impl Agent {
         let predecessor = self.setup.run.join(INI).exists();
         loop {
             self.read_document();
+            self.follow_servers();
+            self.first_looks().await;
             self.load().await;
             match self.hindrance() {
                 None => break,
@@ -172,13 +178,15 @@ impl Agent {
                     self.read_document();
                     self.load().await;
                     self.hold_or_release().await;
+                    self.follow_servers();
                 }
                 Ok(()) = health.changed() => self.started_anew().await,
+                () = self.sensing.changed() => self.sensed().await,
                 () = self.pausing.answered() => self.hold_or_release().await,
                 () = sleep(pause_ends.unwrap_or_default()), if pause_ends.is_some() => self.hold_or_release().await,
                 _ = looks.tick() => {
                     self.look().await;
-                    if self.loading.is_open() {
+                    if self.see_replicas() || self.loading.is_open() {
                         self.load().await;
                     }
                     self.hold_or_release().await;
@@ -220,6 +228,7 @@ impl Agent {
         let mut problems: Vec<Problem> = self.document_problem.iter().cloned().collect();
         problems.extend(self.loading.problems().iter().cloned());
         problems.extend(self.pausing.problem());
+        problems.extend(self.sensing.problems());
         if let Some(failure) = health.failure.filter(|_| health.pid.is_none() && !health.ended) {
             problems.push(problem("ProcessFailed", failure));
         }
@@ -244,6 +253,7 @@ impl Agent {
         };
         self.looking.fill(&mut report);
         self.loading.fill(&mut report);
+        self.sensing.fill(&mut report);
         report
     }
 

@@ -18,8 +18,6 @@ use tokio_util::sync::CancellationToken;
 use super::mounted::{Mounted, Mounts};
 use crate::{api, kube::message, pooler::wanted::KEY};
 
-/// Time between two looks at the mounted files.
-const LOOK: Duration = Duration::from_secs(5);
 /// Wait after an answer of the API server that is an error.
 const AFTER_ERROR: Duration = Duration::from_secs(1);
 
@@ -48,6 +46,7 @@ impl std::str::FromStr for ConfigMapRef {
 /// Starts to follow, with what is there now.
 pub async fn follow(
     mounts: Mounts,
+    look_every: Duration,
     watched: Option<ConfigMapRef>,
     stop: CancellationToken,
 ) -> watch::Receiver<Arc<Mounted>> {
@@ -55,7 +54,7 @@ pub async fn follow(
     let mut followed = Followed { mounted_document: first.document.clone(), api_answers: false };
     let (sender, receiver) = watch::channel(Arc::new(first));
     tokio::spawn(async move {
-        let mut looks = tokio::time::interval(LOOK);
+        let mut looks = tokio::time::interval(look_every);
         looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut documents = std::pin::pin!(documents(watched));
         loop {

@@ -37,6 +37,25 @@ fn each_database_has_one() {
 }
 
 #[test]
+fn a_profile_says_what_is_needed() {
+    let of = |postgres: Value| of_profile(&serde_json::json!({"spec": {"pooling": {"postgres": postgres}}}));
+    let databases = serde_json::json!([{"name": "a"}, {"name": "b", "dbname": "B"}]);
+    let (asked, notes) = of(serde_json::json!({"databases": databases, "auth": {"authQuery": {"user": "u"}}})).unwrap();
+    assert_eq!((asked.lookup, asked.monitor), (Some(("u".to_owned(), FUNCTION.to_owned())), None));
+    assert_eq!((asked.databases, notes.len()), (vec!["a".to_owned(), "B".to_owned()], 0));
+    let query =
+        serde_json::json!({"user": "u", "function": "x.y", "database": "d", "passwordSecretRef": {"name": "s"}});
+    let (asked, _) = of(serde_json::json!({"databases": databases, "auth": {"authQuery": query}})).unwrap();
+    assert_eq!((asked.monitor.as_deref(), asked.databases), (Some("u"), vec!["d".to_owned()]));
+    let monitoring = serde_json::json!({"secretRef": {"name": "watcher"}});
+    let (asked, notes) = of(serde_json::json!({"auth": {"authQuery": query}, "monitoring": monitoring})).unwrap();
+    assert_eq!(asked.monitor, None);
+    assert!(notes[0].contains("watcher"), "{notes:?}");
+    assert_eq!(of(serde_json::json!({"auth": {"userlistSecretRef": {"name": "x"}}})), None);
+    assert_eq!(of_profile(&serde_json::json!({})), None);
+}
+
+#[test]
 fn what_cannot_be_written_is_refused() {
     for (user, function, database) in [
         ("", "a.f", "d"),

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 /// How long a count holds. Jobs that connect every few minutes are counted all the time, and the split does not follow each of them.
-const WINDOW: Duration = Duration::from_secs(300);
+const WINDOW: Duration = Duration::from_mins(5);
 
 /// Remembers the highest counts of the last minutes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -88,7 +88,13 @@ fn looking_up_users_has_its_own() {
         assert_eq!(Sum::of(&limits(100, 0), 90, 2, looking_up).for_claims, 42 - looking_up);
         assert_eq!((per_instance(&wanted), most(&wanted)), (42, 42), "{database:?}");
     }
-    assert_eq!(separate_auth(&wanted), Some("auth"));
+    let entry = |wanted: &Wanted| auth_entry(wanted).map(|entry| (entry.name, entry.separate)).unwrap();
+    assert_eq!(entry(&wanted), ("auth".to_owned(), true));
+    // It is named as the server names it, and a client's name for another database is not taken.
+    wanted.databases[0].dbname = "auth".to_owned();
+    assert_eq!(entry(&wanted), ("a".to_owned(), false));
+    wanted.databases[0] = Database { name: "auth".to_owned(), dbname: "other".to_owned(), pool_size: None };
+    assert_eq!(entry(&wanted), ("auth_lookup".to_owned(), true));
 }
 
 #[test]

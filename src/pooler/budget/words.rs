@@ -1,5 +1,7 @@
 //! The arithmetic of the budget as a sentence, to be shown where it does not fit.
 
+use std::fmt::Write as _;
+
 use super::{Split, Sum, Wanted};
 
 /// What is said where the server's limits are not known.
@@ -26,19 +28,21 @@ pub(super) fn sentence(sum: &Sum, split: &Split, wanted: &Wanted, oversubscribed
         split.declared.saturating_sub(*looking_up),
     );
     if oversubscribed {
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             ". That is less than one for each of {} databases, so the server may refuse connections: raise max_connections, use fewer \
              instances or databases, or free some of the others' connections",
             wanted.databases.len(),
-        ));
+        );
     } else if split.shrunk {
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             ", so pools are made smaller: pool_size {} instead of {}, reserve_pool_size {} instead of {}",
             split.pool_size,
             wanted.settings.default_pool_size,
             split.reserve_pool_size,
             wanted.settings.reserve_pool_size,
-        ));
+        );
     } else {
         text.push_str(": they fit");
     }

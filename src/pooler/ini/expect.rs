@@ -40,7 +40,7 @@ impl ExpectedDatabase {
         let reserve = if since_24 { "reserve_pool_size" } else { "reserve_pool" };
         let mut line = format!(
             "{} = host={} port={} dbname={} pool_size={} {reserve}={}",
-            quote::key(&self.name),
+            self.name,
             quote::value(&self.hosts.join(",")),
             self.port,
             quote::value(&self.database),

@@ -38,14 +38,26 @@ fn check_name(what: &'static str, name: &str) -> Result<(), NameError> {
     Ok(())
 }
 
-/// Whether a database can have this name.
+/// Whether clients can know a database by this name. The manual of `PgBouncer` says that other names can be quoted; its parser does
+/// not read them.
 pub fn check_database(name: &str) -> Result<(), NameError> {
     check_name("database", name)?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     match name {
         "pgbouncer" => wrong("database", name, "is the console of PgBouncer"),
         "*" => wrong("database", name, "would stand for every name that clients make up"),
+        _ if !name.bytes().all(plain) => wrong(
+            "database",
+            name,
+            "cannot be a name for clients: PgBouncer reads letters, digits and _-. alone; give it another name, and this one as dbname",
+        ),
         _ => Ok(()),
     }
+}
+
+/// Whether a database of the server can have this name.
+pub fn check_dbname(name: &str) -> Result<(), NameError> {
+    check_name("dbname", name)
 }
 
 /// Whether the looking-up user can have this name.
@@ -88,12 +100,6 @@ pub fn auth_query(function: &str) -> Result<String, NameError> {
     }
     let quoted: Vec<String> = parts.iter().map(|part| format!("\"{part}\"")).collect();
     Ok(format!("SELECT * FROM {}($1)", quoted.join(".")))
-}
-
-/// A key of `[databases]`: in double quotes, a double quote doubled, unless it needs none.
-pub(super) fn key(name: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    if name.bytes().all(plain) { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 
 /// A value in a connection string: in single quotes, a single quote doubled.

@@ -41,22 +41,9 @@ fn read(ini: &str) -> Vec<(String, String, String)> {
             section = name.strip_suffix(']').unwrap().to_owned();
             continue;
         }
-        let (key, rest) = match line.strip_prefix('"') {
-            Some(quoted) => {
-                let mut end = 0;
-                let bytes = quoted.as_bytes();
-                while bytes[end] != b'"' || bytes.get(end + 1) == Some(&b'"') {
-                    end += if bytes[end] == b'"' { 2 } else { 1 };
-                }
-                (quoted[..end].replace("\"\"", "\""), &quoted[end + 1..])
-            }
-            None => {
-                let end = line.find([' ', '=']).unwrap();
-                (line[..end].to_owned(), &line[end..])
-            }
-        };
-        let value = rest.trim_start().strip_prefix('=').unwrap().trim();
-        all.push((section.clone(), key, value.to_owned()));
+        let end = line.find(|c: char| !c.is_ascii_alphanumeric() && !"_.-*".contains(c)).unwrap();
+        let value = line[end..].trim_start().strip_prefix('=').unwrap().trim();
+        all.push((section.clone(), line[..end].to_owned(), value.to_owned()));
     }
     all
 }
@@ -196,8 +183,14 @@ fn what_cannot_be_written_is_refused() {
     };
     for name in ["", "*", "pgbouncer", "a\nb", "a\0b", " a", "a\t", &"x".repeat(64)] {
         assert!(matches!(broken(&|w| w.databases[0].name = name.to_owned()), RenderError::Name(_)), "{name:?}");
-        let dbname = broken(&|w| w.databases[0].dbname = name.to_owned());
-        assert!(matches!(dbname, RenderError::Name(_)), "{name:?}");
+    }
+    for name in ["a b", "it's", "a=b", "\"x\"", "ä", "[users]", "%include"] {
+        let error = broken(&|w| w.databases[0].name = name.to_owned());
+        assert!(error.to_string().contains("give it another name, and this one as dbname"), "{error}");
+    }
+    for name in ["", "a\nb", "a\0b", " a", "a\t", &"x".repeat(64)] {
+        let error = broken(&|w| w.databases[0].dbname = name.to_owned());
+        assert!(matches!(error, RenderError::Name(_)), "{name:?}");
     }
     for host in ["", "a b", "a,b", "/tmp", "@x", "a'b", "a\nb", "a=b", "-a", "ä"] {
         assert!(matches!(broken(&|w| w.primary.host = host.to_owned()), RenderError::Name(_)), "{host:?}");

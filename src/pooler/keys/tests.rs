@@ -121,5 +121,5 @@ fn what_a_restart_needs_is_few() {
         .filter(|key| key.owner == Owner::Free && key.reload == Reloadable::Restart)
         .map(|key| key.name)
         .collect();
-    assert_eq!(restart, BTreeSet::from(["disable_pqexec", "listen_backlog", "pkt_buf", "track_extra_parameters"]));
+    assert_eq!(restart, BTreeSet::from(["listen_backlog", "pkt_buf", "track_extra_parameters"]));
 }

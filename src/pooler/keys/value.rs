@@ -35,7 +35,7 @@ fn fits(kind: Kind, value: &str) -> bool {
         Kind::Ciphers => made_of(value, "-_:!+@=."),
         Kind::Name => made_of(value, "-_."),
         // A quote that is not closed would be the server's error at each use.
-        Kind::Sql => !value.contains(['"', '\\']) && value.matches('\'').count() % 2 == 0,
+        Kind::Sql => !value.contains(['"', '\\']) && value.matches('\'').count().is_multiple_of(2),
         Kind::Path => value.starts_with('/') && made_of(value, "/-_."),
     }
 }

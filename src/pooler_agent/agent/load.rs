@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Agent, Document};
 use crate::{
     pooler::{
-        budget::{ServerLimits, Shares, split},
+        budget::{Shares, split},
         ini::{Difference, Expected, ExpectedDatabase, Row, console_name, on_primary},
         report::{Problem, Report},
         rotation::Decision,
@@ -105,9 +105,9 @@ impl Agent {
             self.loading.problems.push(problem("VersionTooOld", error));
             return;
         }
-        let limits = self.limits(&wanted);
+        let limits = self.sensing.limits(&wanted);
         let shares = split(&wanted, limits.as_ref());
-        let reads = self.reads(&wanted);
+        let reads = self.sensing.reads(&wanted);
         let mounted = self.setup.mounted.borrow().clone();
         let prepared = match prepare(&mounted, &wanted, &shares, &reads, &self.setup.fixed) {
             Ok(prepared) => prepared,
@@ -236,16 +236,6 @@ impl Agent {
 
     fn is_up(&self) -> bool {
         self.process.as_ref().is_some_and(|process| process.health().borrow().pid.is_some())
-    }
-
-    /// What the primary allows.
-    fn limits(&mut self, wanted: &Wanted) -> Option<ServerLimits> {
-        wanted.budget.max_connections.map(ServerLimits::declared)
-    }
-
-    /// Where reads go.
-    fn reads(&mut self, wanted: &Wanted) -> Decision {
-        Decision::unmeasured(&wanted.replicas)
     }
 }
 

@@ -144,6 +144,7 @@ fn every_free_key_is_taken_and_shown_again() {
         }
     }
     drop(running);
+    let directory = process::directory("free");
     // And all at once from the start, those too that cannot be reloaded.
     let rendered = render(&all, version, ReadsGo::Replicas, &places);
     let running = Running::start(&directory, 6902, &rendered.ini);

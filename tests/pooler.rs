@@ -29,6 +29,7 @@ use plimsoll::pooler::{
     wanted::{AuthQuery, Database, Wanted},
 };
 
+mod common;
 #[path = "pooler/process.rs"]
 mod process;
 
@@ -98,6 +99,16 @@ fn the_table_is_what_the_program_shows() {
     }
 }
 
+#[test]
+fn the_page_of_settings_is_up_to_date() {
+    let file = common::repository("docs/pooling-settings.md");
+    let text = plimsoll::pooler::keys::markdown();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&file, &text).unwrap();
+    }
+    assert_eq!(common::text(&file), text, "if that is meant: UPDATE_GOLDEN=1 cargo test --test pooler");
+}
+
 /// A value of each of the user's keys that differs from the default.
 fn other(kind: Kind, name: &str) -> Option<String> {
     Some(match kind {
@@ -144,6 +155,7 @@ fn every_free_key_is_taken_and_shown_again() {
         }
     }
     drop(running);
+    let directory = process::directory("free");
     // And all at once from the start, those too that cannot be reloaded.
     let rendered = render(&all, version, ReadsGo::Replicas, &places);
     let running = Running::start(&directory, 6902, &rendered.ini);

@@ -19,6 +19,8 @@ mod kinds;
 mod low_traffic;
 #[path = "promtool/maintenance.rs"]
 mod maintenance;
+#[path = "promtool/pooler.rs"]
+mod pooler;
 #[path = "promtool/presets.rs"]
 mod presets;
 #[path = "promtool/signals.rs"]
@@ -37,7 +39,7 @@ use plimsoll::{
     api::Duration,
     slo::{
         Alerting, BadEvents, Format, Identity, Indicator, Objective, Options, RuleGroup, Unit, WorkloadIdentity,
-        objective_groups, objective_groups_every, workload_group,
+        objective_groups, objective_groups_every, pooler_group, workload_group,
     },
 };
 
@@ -95,6 +97,7 @@ fn prometheus_takes_every_file() {
         ..Alerting::default()
     };
     let mut files = vec![vec![workload_group(&identity, Some(70), Some(80), &alerting, &[])]];
+    files.push(vec![pooler_group(&identity, true, &alerting, &[])]);
     for indicator in indicators {
         for window in ["1d", "7d", "28d", "30d", "90d"] {
             for target in ["50", "90", "99", "99.9", "99.999", "99.99999"] {

@@ -20,6 +20,7 @@ mod quote;
 #[cfg(test)]
 pub(crate) use tests::sample;
 
+pub use defaults::DEFAULTS;
 pub use expect::{Difference, Expected, ExpectedDatabase, Row};
 pub use quote::{NameError, auth_query, check_database, check_dbname, check_host, check_user, console_name};
 
@@ -110,6 +111,9 @@ pub enum RenderError {
     /// `PgBouncer` takes one port for a list of hosts.
     #[error("the replicas have different ports ({0} and {1}): PgBouncer takes one port for all of them")]
     Ports(u16, u16),
+    /// Clients are known by certificates that are not looked at.
+    #[error("parameters.auth_type cert needs tls.client.mode verify-full: else PgBouncer does not start")]
+    NoCertificates,
     /// Files for TLS are missing.
     #[error("tls.{side}.mode {mode} needs {what} in the Secret of tls.{side}.secretRef")]
     Certificate {
@@ -258,7 +262,7 @@ fn entry(
 fn settings(given: &Given<'_>) -> Result<BTreeMap<&'static str, String>, RenderError> {
     let Given { wanted, places, .. } = given;
     let own = &wanted.settings;
-    let mut all = defaults::settings(wanted, given.version);
+    let mut all = defaults::settings(wanted);
     for (name, value) in &own.parameters {
         check_parameter(given.version, name, value)?;
         if let Some(key) = super::keys::key(name) {
@@ -299,6 +303,10 @@ fn settings(given: &Given<'_>) -> Result<BTreeMap<&'static str, String>, RenderE
     }
     all.extend(tls("client", wanted.client_tls.as_ref(), given)?);
     all.extend(tls("server", wanted.server_tls.as_ref(), given)?);
+    let is = |name: &str, value: &str| all.get(name).is_some_and(|found| found == value);
+    if is("auth_type", "cert") && !is("client_tls_sslmode", "verify-full") {
+        return Err(RenderError::NoCertificates);
+    }
     Ok(all)
 }
 

@@ -56,6 +56,7 @@ impl Answers {
 
 /// Which pooler it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "fields are the labels of its series")]
 pub struct Pooler {
     /// Namespace of the profile.
     pub namespace: String,
@@ -75,7 +76,7 @@ pub fn exposition(pooler: &Pooler, answers: Option<&Answers>, report: &Report) -
     if let Some(answers) = answers {
         pgbouncer(&mut metrics, answers);
     }
-    own::Own { metrics: &mut metrics, pooler }.write(answers.is_some(), report);
+    own::Own { metrics: &mut metrics, pooler }.write(answers, report);
     metrics.text()
 }
 

@@ -6,7 +6,7 @@ use super::sample::{Identity, Look};
 use crate::pooler::{report::Problem, wanted::Endpoint};
 
 /// How long a server is remembered that has answered to the name.
-const REMEMBERED: Duration = Duration::from_secs(60);
+const REMEMBERED: Duration = Duration::from_mins(1);
 /// Looks in a row at a server that has been left before, until it is believed again.
 const RETURNED: u32 = 5;
 

@@ -12,15 +12,13 @@ use plimsoll::pooler::ini::Row;
 
 /// The program of an environment variable, or the one that is found; none where it is not there.
 pub fn program(variable: &str, name: &str) -> Option<Command> {
-    let line = match std::env::var(variable) {
-        Ok(line) => line,
-        Err(_) => {
-            let places = ["/usr/sbin", "/usr/bin", "/usr/local/bin"].map(|place| format!("{place}/{name}"));
-            let found = places.into_iter().find(|path| Path::new(path).exists());
-            // As root it would refuse to run, and nobody has said as whom it can.
-            found.filter(|_| std::env::var("USER").is_ok_and(|user| user != "root"))?
-        }
+    let usual = || {
+        let places = ["/usr/sbin", "/usr/bin", "/usr/local/bin"].map(|place| format!("{place}/{name}"));
+        let found = places.into_iter().find(|path| Path::new(path).exists());
+        // As root it would refuse to run, and nobody has said as whom it can.
+        found.filter(|_| std::env::var("USER").is_ok_and(|user| user != "root"))
     };
+    let line = std::env::var(variable).ok().or_else(usual)?;
     let mut words = line.split_whitespace();
     let mut command = Command::new(words.next()?);
     command.args(words).stdin(Stdio::null());
@@ -115,6 +113,11 @@ impl Drop for Running {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
+        // What a failed test leaves behind says why.
+        if std::thread::panicking() {
+            return;
+        }
         drop(std::fs::remove_file(self.directory.join(format!(".s.PGSQL.{}", self.port))));
+        drop(std::fs::remove_dir_all(&self.directory));
     }
 }

@@ -153,6 +153,8 @@ fn tls_needs_its_files() {
     ] {
         assert!(ini.lines().any(|found| found == line), "{line}\n{ini}");
     }
+    wanted.settings.parameters.insert("auth_type".to_owned(), "cert".to_owned());
+    assert!(error(&wanted, ALL_FILES).contains("needs tls.client.mode verify-full"));
     wanted.client_tls = tls("nonsense");
     wanted.server_tls = tls("disable");
     let ini = rendered(&wanted, V24, ReadsGo::Replicas, ALL_FILES).unwrap().ini;

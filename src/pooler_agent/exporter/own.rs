@@ -2,7 +2,8 @@
 //! find them whatever the scrape adds.
 
 use super::{
-    Pooler,
+    super::console::Row,
+    Answers, Pooler,
     text::{Labels, Metrics},
 };
 use crate::pooler::report::{Phase, ReadsGo, Report, Split};
@@ -40,8 +41,11 @@ impl Own<'_> {
     }
 
     /// All of it.
-    pub(super) fn write(&mut self, up: bool, report: &Report) {
-        self.gauge("plimsoll_pooler_up", "1 while PgBouncer answers its agent, else 0", flag(up));
+    pub(super) fn write(&mut self, answers: Option<&Answers>, report: &Report) {
+        self.gauge("plimsoll_pooler_up", "1 while PgBouncer answers its agent, else 0", flag(answers.is_some()));
+        if let Some(answers) = answers {
+            self.places(answers);
+        }
         let ready = flag(self.pooler.ready);
         self.gauge("plimsoll_pooler_ready", "1 while clients are to be sent here, else 0", ready);
         self.state(report);
@@ -57,6 +61,19 @@ impl Own<'_> {
             self.gauge("plimsoll_pooler_primary_in_recovery", help, replays);
         }
         self.replicas(report);
+    }
+
+    /// Clients, also those that ask nothing now, and how many there can be.
+    fn places(&mut self, answers: &Answers) {
+        let find = |rows: &[Row], (name, value): (&str, &str), key: &str| {
+            rows.iter().find(|row| row.get(name) == Some(key)).and_then(|row| row.get(value)?.parse::<f64>().ok())
+        };
+        if let Some(used) = find(&answers.lists, ("list", "items"), "used_clients") {
+            self.gauge("plimsoll_pooler_client_connections", "Clients, busy or not", used);
+        }
+        if let Some(most) = find(&answers.config, ("key", "value"), "max_client_conn") {
+            self.gauge("plimsoll_pooler_client_connections_limit", "Most clients, as configured", most);
+        }
     }
 
     fn state(&mut self, report: &Report) {

@@ -215,6 +215,14 @@ fn the_agents_own_metrics_carry_the_profile() {
     ));
 }
 
+#[test]
+fn clients_and_their_limit_carry_the_profile_too() {
+    let text = exposition(&pooler(), Some(&real()), &report());
+    let labels = "namespace=\"shop\",profile=\"auth\",pooler=\"auth-pgbouncer-1\"";
+    assert!(text.contains(&format!("plimsoll_pooler_client_connections{{{labels}}} 8\n")), "{text}");
+    assert!(text.contains(&format!("plimsoll_pooler_client_connections_limit{{{labels}}} 200\n")), "{text}");
+}
+
 /// `promtool check metrics` is asked where it is installed.
 #[test]
 fn promtool_finds_nothing() {

@@ -8,7 +8,7 @@ use std::{
 use crate::pooler::rotation::Behind;
 
 /// How long it is remembered. A replica that is further behind is measured by its own clock.
-const KEPT: Duration = Duration::from_secs(900);
+const KEPT: Duration = Duration::from_mins(15);
 
 /// Positions of the primary, from the oldest to the newest.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -38,7 +38,8 @@ pub fn rules(
     found.extend(wrong.iter().cloned());
     let first_error = found.iter().find(|finding| finding.level == Level::Error).map(ToString::to_string);
     findings.extend(found);
-    if profile.spec.objectives.is_empty() {
+    let pooled = pooled(profile);
+    if profile.spec.objectives.is_empty() && pooled.is_none() {
         return (sound, Part::Unwanted(Why::new(reasons::NOT_DECLARED, "the profile declares no objectives")));
     }
     if let Some(message) = first_error {
@@ -58,20 +59,19 @@ pub fn rules(
             group.rules.retain(|rule| matches!(rule, slo::Rule::Record { .. }));
         }
     }
-    if alerts && autoscaling.mode == AutoscalingMode::Managed {
-        let workload =
-            slo::WorkloadIdentity { namespace: profile.namespace().unwrap_or_default(), profile: profile.name_any() };
+    let workload =
+        slo::WorkloadIdentity { namespace: profile.namespace().unwrap_or_default(), profile: profile.name_any() };
+    if alerts && autoscaling.mode == AutoscalingMode::Managed && !profile.spec.objectives.is_empty() {
         let cpu = held_utilization(autoscaling.cpu.as_ref(), CPU_UTILIZATION);
         let memory = held_utilization(autoscaling.memory.as_ref(), MEMORY_UTILIZATION);
         groups.push(slo::workload_group(&workload, percent(cpu), percent(memory), &alerting, &maintenance));
     }
+    if let Some(pooling) = pooled.filter(|_| alerts) {
+        groups.push(slo::pooler_group(&workload, !pooling.replicas.is_empty(), &alerting, &maintenance));
+    }
     match super::enforcement::signal_options(profile) {
         None => {}
         Some(Ok(wanted)) => {
-            let workload = slo::WorkloadIdentity {
-                namespace: profile.namespace().unwrap_or_default(),
-                profile: profile.name_any(),
-            };
             groups.push(slo::signals::signal_group(&workload, &sound, &wanted, &settings.slo));
         }
         Some(Err(finding)) => {
@@ -91,6 +91,12 @@ pub fn rules(
     }
     rule_object::partial_response(profile, settings, kind, &mut groups, findings);
     (sound, Part::Wanted(RulesPlan { groups, labels: rule_object::labels(profile, settings), kind }))
+}
+
+/// The pools that the operator runs, which have alerts of their own.
+fn pooled(profile: &PerformanceProfile) -> Option<&v1alpha1::PostgresPooling> {
+    let pooling = profile.spec.pooling.as_ref()?.postgres.as_ref()?;
+    (pooling.mode == Management::Managed).then_some(pooling)
 }
 
 /// The alerts of an objective say what it is for.

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustls::pki_types::UnixTime;
 use tokio::{
     sync::watch,
     time::{MissedTickBehavior, interval, sleep},
@@ -14,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     board::Board,
+    certificates,
     console::Console,
     exporter::Pooler,
     mounted::Mounted,
@@ -229,6 +231,9 @@ impl Agent {
         problems.extend(self.loading.problems().iter().cloned());
         problems.extend(self.pausing.problem());
         problems.extend(self.sensing.problems());
+        let mounted = self.setup.mounted.borrow().clone();
+        let sides = [("client", &mounted.client_tls), ("server", &mounted.server_tls)];
+        problems.extend(certificates::remarks(sides, UnixTime::now()));
         if let Some(failure) = health.failure.filter(|_| health.pid.is_none() && !health.ended) {
             problems.push(problem("ProcessFailed", failure));
         }

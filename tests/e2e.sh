@@ -34,6 +34,7 @@ uid() { jsonpath "$1" "$2" '{.metadata.uid}'; }
 replicas() { jsonpath deployment auth '{.spec.replicas}'; }
 
 cleanup() {
+  kubectl get nodes -o name | xargs -r kubectl uncordon >/dev/null 2>&1 || true
   kubectl delete namespace demo --ignore-not-found --wait=false >/dev/null 2>&1 || true
   for release in plimsoll plimsoll-crds; do
     helm uninstall $release --namespace plimsoll-system --ignore-not-found >/dev/null 2>&1 || true
@@ -95,6 +96,27 @@ await 90 "its events count for nothing" quiet
 kubectl -n demo patch performanceprofiles.plimsoll.dev auth --type json -p '[{"op": "remove", "path": "/spec/maintenance"}]' >/dev/null
 counts() { [ "$(query 'plimsoll:total:rate5m{profile="auth",objective="availability"} > bool 0')" = 1 ]; }
 await 90 "events count again" counts
+
+# Enforcement with no other rights than the chart's: a node that is cordoned, then more load than the pods can carry.
+node=$(kubectl get nodes -o 'jsonpath={.items[0].metadata.name}')
+enforcing() { [[ $(jsonpath performanceprofiles.plimsoll.dev auth '{.status.conditions[?(@.type=="Enforcing")].reason}') =~ ^($1)$ ]]; }
+action() { [[ " $(jsonpath performanceprofiles.plimsoll.dev auth "{.status.enforcement.actions[?(@.kind==\"$1\")].state}") " == *" $2 "* ]]; }
+floor() { [ "$(jsonpath hpa auth '{.spec.minReplicas}')" -ge "$1" ]; }
+has_replicas() { [ "$(replicas)" = "$1" ]; }
+rate() { kubectl replace --raw "/api/v1/namespaces/demo/pods/$(kubectl -n demo get pods -l app.kubernetes.io/name=load -o 'jsonpath={.items[0].metadata.name}'):8081/proxy/rate" -f - <<<"{\"requestsPerSecond\": $1}"; }
+pods=$(replicas)
+kubectl -n demo patch performanceprofiles.plimsoll.dev auth --type merge -p "{\"spec\": {\"autoscaling\": {\"minReplicas\": $pods, \"maxReplicas\": $((pods + 6))}, \"enforcement\": {\"mode\": \"Enforce\"}}}" >/dev/null
+await 240 "enforcement trusts the numbers" enforcing 'Idle|Acting'
+await 90 "$pods pods, none to spare" has_replicas "$pods"
+kubectl cordon "$node" >/dev/null
+await 60 "pods on a cordoned node: one more is asked for" action SurgeForDrain Open
+await 30 "and the autoscaler's minimum says so" floor $((pods + 1))
+kubectl uncordon "$node" >/dev/null
+await 60 "uncordoned: it is given back" action SurgeForDrain Ended
+rate 400 >/dev/null
+await 150 "the service burns for want of pods: the floor is raised" action RaiseFloor Open
+await 30 "and the autoscaler's minimum says so" floor $((pods + 2))
+rate 60 >/dev/null
 
 # Prometheus goes: nothing scales, the numbers stay, the state is unknown; then it comes back.
 await 60 "samples arrive" condition MetricsAvailable True

@@ -29,6 +29,7 @@ use plimsoll::pooler::{
     wanted::{AuthQuery, Database, Wanted},
 };
 
+mod common;
 #[path = "pooler/process.rs"]
 mod process;
 
@@ -96,6 +97,16 @@ fn the_table_is_what_the_program_shows() {
             );
         }
     }
+}
+
+#[test]
+fn the_page_of_settings_is_up_to_date() {
+    let file = common::repository("docs/pooling-settings.md");
+    let text = plimsoll::pooler::keys::markdown();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&file, &text).unwrap();
+    }
+    assert_eq!(common::text(&file), text, "if that is meant: UPDATE_GOLDEN=1 cargo test --test pooler");
 }
 
 /// A value of each of the user's keys that differs from the default.

@@ -20,6 +20,7 @@ mod quote;
 #[cfg(test)]
 pub(crate) use tests::sample;
 
+pub use defaults::DEFAULTS;
 pub use expect::{Difference, Expected, ExpectedDatabase, Row};
 pub use quote::{NameError, auth_query, check_database, check_dbname, check_host, check_user, console_name};
 
@@ -261,7 +262,7 @@ fn entry(
 fn settings(given: &Given<'_>) -> Result<BTreeMap<&'static str, String>, RenderError> {
     let Given { wanted, places, .. } = given;
     let own = &wanted.settings;
-    let mut all = defaults::settings(wanted, given.version);
+    let mut all = defaults::settings(wanted);
     for (name, value) in &own.parameters {
         check_parameter(given.version, name, value)?;
         if let Some(key) = super::keys::key(name) {

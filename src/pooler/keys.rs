@@ -5,9 +5,11 @@
 
 use super::version::Version;
 
+mod reference;
 mod table;
 mod value;
 
+pub use reference::markdown;
 pub use table::KEYS;
 pub use value::same_value;
 

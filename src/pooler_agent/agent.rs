@@ -135,7 +135,7 @@ impl Agent {
             self.load().await;
             match self.hindrance() {
                 None => break,
-                Some(_) if predecessor && self.loading.refused().is_some() => break,
+                Some(_) if predecessor && self.is_wrong() => break,
                 Some(why) => self.show_unready(why),
             }
             tokio::select! {
@@ -148,6 +148,11 @@ impl Agent {
             peers::wait(&wanted, &hash, self.setup.fixed.ordinal).await;
         }
         self.process = Some(Process::start(self.setup.program.clone(), self.setup.run.join(INI)));
+    }
+
+    /// Whether something stands against what is mounted.
+    fn is_wrong(&self) -> bool {
+        self.document_problem.is_some() || self.loading.refused().is_some()
     }
 
     /// Why `PgBouncer` is not started yet.

@@ -63,12 +63,6 @@ impl Process {
         // The receiver is gone when the process has ended for good.
         let _ = self.signals.send(signal).await;
     }
-
-    /// Waits until it has ended for good.
-    pub async fn ended(&self) {
-        let mut health = self.health.clone();
-        let _ = health.wait_for(|health| health.ended).await;
-    }
 }
 
 async fn supervise(program: PathBuf, ini: PathBuf, health: watch::Sender<Health>, mut signals: mpsc::Receiver<Signal>) {
@@ -220,7 +214,7 @@ mod tests {
         let failed = health.wait_for(|health| health.failure.is_some()).await.unwrap().clone();
         assert!(failed.failure.unwrap().contains("/nonexistent/pgbouncer"));
         process.signal(Signal::SIGINT).await;
-        process.ended().await;
+        health.wait_for(|health| health.ended).await.unwrap();
     }
 
     #[tokio::test]
@@ -229,7 +223,7 @@ mod tests {
         let mut health = process.health();
         health.wait_for(|health| health.starts >= 3).await.unwrap();
         process.signal(Signal::SIGINT).await;
-        process.ended().await;
+        health.wait_for(|health| health.ended).await.unwrap();
         let starts = health.borrow().starts;
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert_eq!(health.borrow().starts, starts);

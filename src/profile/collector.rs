@@ -103,17 +103,22 @@ struct Enforced {
     floor: Option<i64>,
     demand: Option<i64>,
     open: Vec<String>,
+    proposed: Vec<String>,
 }
 
 fn enforced(profile: &PerformanceProfile) -> Option<Enforced> {
     let status = profile.status.as_ref()?;
     let enforcement = status.enforcement.as_ref()?;
     let scaling = status.scaling.as_ref();
-    let goes_on = |action: &&ActionStatus| action.state == ActionState::Open;
+    let kinds = |state: ActionState| {
+        let of_state = |action: &&ActionStatus| action.state == state;
+        enforcement.actions.iter().filter(of_state).map(|action| action.kind.clone()).collect()
+    };
     Some(Enforced {
         floor: scaling.and_then(|scaling| scaling.floor).map(i64::from),
         demand: scaling.and_then(|scaling| scaling.unclamped_demand).map(i64::from),
-        open: enforcement.actions.iter().filter(goes_on).map(|action| action.kind.clone()).collect(),
+        open: kinds(ActionState::Open),
+        proposed: kinds(ActionState::Proposed),
     })
 }
 
@@ -283,14 +288,26 @@ fn enforcement(encoder: &mut DescriptorEncoder<'_>, sizes: &[Size]) -> Result<()
         "Pods that the measured demand needs, whatever the bounds are",
         enforced().filter_map(|(size, enforced)| Some((labels(size), enforced.demand?))),
     )?;
-    let help = "1 for each kind of action of enforcement that is open";
-    let mut family = encoder.encode_descriptor("enforcement_action_open", help, None, MetricType::Gauge)?;
-    for (size, enforced) in enforced() {
+    let open = enforced().map(|(size, enforced)| (labels(size), &enforced.open));
+    actions(encoder, "enforcement_action_open", "1 for each kind of action of enforcement that is open", open)?;
+    let help = "1 for each kind of action that enforcement would take, were its mode Enforce";
+    let proposed = enforced().map(|(size, enforced)| (labels(size), &enforced.proposed));
+    actions(encoder, "enforcement_action_proposed", help, proposed)
+}
+
+/// A sample for each kind of action, so that one that ends is seen to end.
+fn actions<'a>(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    all: impl Iterator<Item = ([(&'static str, String); 2], &'a Vec<String>)>,
+) -> Result<(), fmt::Error> {
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    for ([namespace, profile], these) in all {
         for kind in Kind::ALL {
-            let [namespace, profile] = labels(size);
-            let open = enforced.open.iter().any(|open| open == kind.as_str());
-            let labels = [namespace, profile, ("kind", kind.as_str().to_owned())];
-            ConstGauge::new(i64::from(open)).encode(family.encode_family(&labels)?)?;
+            let is = these.iter().any(|this| this == kind.as_str());
+            let labels = [namespace.clone(), profile.clone(), ("kind", kind.as_str().to_owned())];
+            ConstGauge::new(i64::from(is)).encode(family.encode_family(&labels)?)?;
         }
     }
     Ok(())
@@ -307,4 +324,52 @@ fn gauges(
         ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Shown(PerformanceProfile);
+
+    impl Collector for Shown {
+        fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+            let size = Size {
+                namespace: "shop".to_owned(),
+                profile: "auth".to_owned(),
+                ready: None,
+                autoscaler: None,
+                rollout_allowed: None,
+                overrides: 0,
+                enforcement: enforced(&self.0),
+            };
+            enforcement(&mut encoder, &[size])
+        }
+    }
+
+    #[test]
+    fn what_is_open_and_what_is_proposed_are_told_apart() {
+        let action = |kind: &str, state: &str| {
+            json!({"kind": kind, "state": state, "since": "2026-01-01T00:00:00Z", "trigger": "", "evidence": "",
+                "bound": "", "expected": "", "undo": ""})
+        };
+        let actions =
+            [action("RaiseFloor", "Proposed"), action("HoldScaleDown", "Open"), action("FreezeRollouts", "Ended")];
+        let profile = json!({"apiVersion": "plimsoll.dev/v1alpha1", "kind": "PerformanceProfile", "metadata": {"name": "auth"},
+            "spec": {"targetRef": {"name": "auth"}},
+            "status": {"enforcement": {"mode": "Observe", "actions": actions}}});
+        let mut registry = prometheus_client::registry::Registry::default();
+        registry.register_collector(Box::new(Shown(serde_json::from_value(profile).unwrap())));
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        let on: Vec<_> = text.lines().filter(|line| line.ends_with(" 1")).collect();
+        let of = |name: &str, kind: &str| format!(r#"{name}{{namespace="shop",profile="auth",kind="{kind}"}} 1"#);
+        assert_eq!(
+            on,
+            [of("enforcement_action_open", "HoldScaleDown"), of("enforcement_action_proposed", "RaiseFloor")]
+        );
+    }
 }

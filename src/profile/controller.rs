@@ -8,10 +8,8 @@ use k8s_openapi::{
     api::{
         apps::v1::{Deployment, StatefulSet},
         autoscaling::v2::HorizontalPodAutoscaler,
-        core::v1::{ConfigMap, Service, ServiceAccount},
-        networking::v1::NetworkPolicy,
+        core::v1::ConfigMap,
         policy::v1::PodDisruptionBudget,
-        rbac::v1::{Role, RoleBinding},
     },
 };
 use kube::{
@@ -42,13 +40,16 @@ use super::{
 };
 use crate::{
     api::labels,
-    kube::{PodMonitor, PrometheusRule, RuleApis, ScalerApis, VMRule},
+    kube::{PrometheusRule, RuleApis, ScalerApis, VMRule},
     metrics::Metrics,
     prometheus::{News, SignalSnapshot, Snapshot, Wanted},
 };
 
-/// Changes that come together are looked at once. Far below the two seconds within which drift is to be mended.
-const DEBOUNCE: Duration = Duration::from_millis(200);
+/// Changes that come together are looked at once. Far below the two seconds within which drift is to be mended, and short enough for
+/// a switchover: clients of a pool wait for it twice.
+const DEBOUNCE: Duration = Duration::from_millis(50);
+
+mod poolers;
 
 /// How the names of poolers' objects end.
 const POOLERS: &str = "-pgbouncer";
@@ -267,40 +268,6 @@ impl Controller {
             events
         })
         .flatten()
-    }
-
-    /// What runs the poolers, beside the objects that are watched anyway.
-    fn poolers(&self) -> impl Stream<Item = ObjectRef<Guarded>> + use<> {
-        let selector =
-            format!("{}={},{}={}", labels::MANAGED_BY, labels::MANAGED_BY_VALUE, labels::NAME, labels::PGBOUNCER);
-        let ours = || watcher::Config::default().labels(&selector);
-        stream::select_all([
-            self.owned::<Service>(ours()).boxed(),
-            self.owned::<ServiceAccount>(ours()).boxed(),
-            self.owned::<NetworkPolicy>(ours()).boxed(),
-            self.owned::<Role>(ours()).boxed(),
-            self.owned::<RoleBinding>(ours()).boxed(),
-            triggers(
-                self.rules::<PodMonitor>(ours(), |apis| apis.pod_monitor),
-                triggers::version_fingerprint,
-                triggers::owner,
-            )
-            .boxed(),
-        ])
-    }
-
-    /// Profiles whose child of this kind has changed in any way.
-    fn owned<K>(&self, config: watcher::Config) -> impl Stream<Item = ObjectRef<Guarded>> + use<K>
-    where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-            + Clone
-            + DeserializeOwned
-            + std::fmt::Debug
-            + Send
-            + Sync
-            + 'static,
-    {
-        triggers(self.metadata::<K>(config), triggers::version_fingerprint, triggers::owner)
     }
 
     /// Workloads that are some profile's target, when their template or their ready pods change.

@@ -38,6 +38,10 @@ pub use summary::{KeepsUp, Problem, Summary};
 const USUALLY: Duration = Duration::from_secs(5);
 /// And while poolers are on their way to what is wanted.
 const SOON: Duration = Duration::from_secs(1);
+/// And while they are to hold their clients and do not yet: a promotion waits for it, and clients wait for the promotion.
+const QUICKLY: Duration = Duration::from_millis(100);
+/// For so long after a change.
+const ON_THEIR_WAY: Duration = Duration::from_mins(2);
 /// Longest wait for one answer.
 const LONGEST: Duration = Duration::from_secs(2);
 /// Largest answer that is read, in bytes.
@@ -55,10 +59,22 @@ pub struct Poolers {
 /// What is known of one profile's poolers.
 #[derive(Default)]
 struct Known {
-    /// Hash of the document that is wanted, and the pause in it.
-    wanted: Option<(String, Option<String>)>,
+    wanted: Option<Goal>,
+    /// Since when that is wanted.
+    since: Option<tokio::time::Instant>,
     looks: look::Past,
     summary: Option<Arc<Summary>>,
+}
+
+/// What poolers are on their way to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Goal {
+    /// Hash of the document.
+    pub hash: String,
+    /// The pause in it.
+    pub pause: Option<String>,
+    /// How many poolers.
+    pub instances: u32,
 }
 
 impl Poolers {
@@ -68,12 +84,13 @@ impl Poolers {
     }
 
     /// What is wanted from now on: until it is loaded the poolers are looked at more often.
-    pub fn want(&self, key: &Key, hash: &str, pause: Option<&str>) {
-        let wanted = Some((hash.to_owned(), pause.map(str::to_owned)));
+    pub fn want(&self, key: &Key, goal: Goal) {
+        let wanted = Some(goal);
         let mut all = self.lock();
         let known = all.entry(key.clone()).or_default();
         if known.wanted != wanted {
             known.wanted = wanted;
+            known.since = Some(tokio::time::Instant::now());
             self.wake.notify_one();
         }
     }
@@ -91,11 +108,22 @@ impl Poolers {
     /// Whether a profile's poolers are not yet where they are wanted, or hold their clients.
     fn on_their_way(&self, key: &Key) -> bool {
         self.lock().get(key).is_some_and(|known| {
-            let Some((hash, pause)) = &known.wanted else { return false };
-            let loaded =
-                known.summary.as_ref().is_some_and(|summary| summary.instances > 0 && summary.all_loaded(hash));
-            !loaded || pause.is_some()
+            let Some(Goal { hash, pause, instances }) = &known.wanted else { return false };
+            // What does not get there in a while is looked at as usual: an image that cannot be pulled may stay so for days.
+            let lately = known.since.is_some_and(|since| since.elapsed() < ON_THEIR_WAY);
+            let loaded = known.summary.as_ref().is_some_and(|summary| summary.loaded(hash) >= *instances);
+            lately && (!loaded || pause.is_some())
         })
+    }
+
+    /// Whether a profile's poolers are to hold their clients, and do not all do so yet.
+    fn about_to_hold(&self, key: &Key) -> bool {
+        self.on_their_way(key)
+            && self.lock().get(key).is_some_and(|known| {
+                let Some(Goal { pause: Some(pause), instances, .. }) = &known.wanted else { return false };
+                let held = known.summary.as_ref().and_then(|summary| summary.paused.get(pause)).copied();
+                held.unwrap_or(0) < *instances
+            })
     }
 
     fn retain(&self, keys: &HashSet<Key>) {
@@ -138,11 +166,15 @@ impl PoolerWatch {
         loop {
             let declaring = self.declaring();
             self.poolers.retain(&declaring);
-            let due = listed.is_none_or(|at| at.elapsed() >= USUALLY);
+            let soon = declaring.iter().any(|key| self.poolers.on_their_way(key));
+            let age = listed.map(|at| at.elapsed());
+            let due = age.is_none_or(|age| age >= USUALLY);
             let asked = declaring.iter().filter(|key| due || self.poolers.on_their_way(key));
             let asked: Vec<Key> = asked.cloned().collect();
             if !asked.is_empty() {
-                if due && let Some(found) = self.pods().await {
+                // While some are on their way pods come and go, too.
+                let stale = due || soon && age.is_none_or(|age| age >= SOON);
+                if stale && let Some(found) = self.pods().await {
                     pods = found;
                     listed = Some(tokio::time::Instant::now());
                 }
@@ -151,10 +183,16 @@ impl PoolerWatch {
                     () = self.look(&http, asked, &pods) => {}
                 }
             }
-            let soon = declaring.iter().any(|key| self.poolers.on_their_way(key));
+            let pause = if declaring.iter().any(|key| self.poolers.about_to_hold(key)) {
+                QUICKLY
+            } else if declaring.iter().any(|key| self.poolers.on_their_way(key)) {
+                SOON
+            } else {
+                USUALLY
+            };
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(if soon { SOON } else { USUALLY }) => {}
+                () = tokio::time::sleep(pause) => {}
                 () = self.poolers.wake.notified() => {}
             }
         }

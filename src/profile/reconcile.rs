@@ -22,11 +22,11 @@ use super::{
     error::Error,
     evaluation::evaluate,
     observe::{Reader, Stores, TargetKinds},
-    poolers::Poolers,
+    poolers::{Goal, Poolers},
     publish::Publisher,
     settings::Settings,
     status::{self, Facts},
-    validate::{Part, alerting, blocked, validate},
+    validate::{Document, Part, alerting, blocked, validate},
 };
 use crate::{
     api::v1alpha1::{ChildState, PerformanceProfile},
@@ -144,8 +144,9 @@ async fn pipeline(profile: &PerformanceProfile, context: &Context) -> Result<Act
     let alerting = alerting(profile);
     let evaluation = evaluate(&checked, &alerting, &context.settings.slo, &snapshot, profile.status.as_ref());
     if let Part::Wanted(plan) = &checked.pooling {
-        let pause = plan.document.wanted.pause.as_ref().map(|pause| &*pause.id);
-        context.poolers.want(&owner, &plan.document.hash, pause);
+        let Document { wanted, hash, .. } = &plan.document;
+        let pause = wanted.pause.as_ref().map(|pause| pause.id.clone());
+        context.poolers.want(&owner, Goal { hash: hash.clone(), pause, instances: wanted.instances });
     }
     let poolers = context.poolers.get(&owner);
     let facts = Facts {

@@ -57,6 +57,9 @@ pub fn status(facts: &Facts<'_>, now: Timestamp) -> PerformanceProfileStatus {
     let old = facts.profile.status.clone().unwrap_or_default();
     let objectives = objectives::objectives(facts, &old);
     let met = objectives::met(&objectives);
+    let poolers = pooling::status(facts);
+    let found = facts.checked.findings.iter().map(ToString::to_string);
+    let findings = found.chain(pooling::vulnerabilities(poolers.as_ref())).collect();
     PerformanceProfileStatus {
         observed_generation: generation,
         conditions: verdicts(facts, now)
@@ -72,9 +75,9 @@ pub fn status(facts: &Facts<'_>, now: Timestamp) -> PerformanceProfileStatus {
             scaling
         }),
         enforcement: enforcement::status(facts, &old),
-        pooling: pooling::status(facts),
+        pooling: poolers,
         children: children(facts.applied),
-        findings: facts.checked.findings.iter().map(ToString::to_string).collect(),
+        findings,
     }
 }
 

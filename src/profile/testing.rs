@@ -5,10 +5,14 @@ use std::collections::BTreeMap;
 use k8s_openapi::jiff::Timestamp;
 
 use super::{
-    children::Children,
+    children::{Applied, Children, Outcome, PoolerChildren},
     observe::{Observed, Rivals, TargetState, Workload},
 };
-use crate::{api::v1alpha1::PerformanceProfile, kube::RuleApis, yaml};
+use crate::{
+    api::v1alpha1::{ChildState, PerformanceProfile},
+    kube::RuleApis,
+    yaml,
+};
 
 /// A profile named `shop` in the namespace `store` for the Deployment `web`, with this spec beside the target.
 pub fn profile(spec: &str) -> PerformanceProfile {
@@ -46,5 +50,23 @@ pub fn observed() -> Observed {
         live: Children::default(),
         rule_apis: RuleApis { prometheus_rule: true, vm_rule: false, pod_monitor: true },
         adoptable: crate::profile::Adoptable::default(),
+    }
+}
+
+/// The objects that run poolers, all in this state.
+pub fn poolers(state: Option<ChildState>) -> PoolerChildren<Applied> {
+    let outcome = |kind| Outcome { kind, name: "shop-pgbouncer".to_owned(), state, why: None };
+    PoolerChildren {
+        config: outcome("ConfigMap"),
+        service_account: outcome("ServiceAccount"),
+        role: outcome("Role"),
+        role_binding: outcome("RoleBinding"),
+        pods_service: outcome("Service"),
+        service: outcome("Service"),
+        network_policy: outcome("NetworkPolicy"),
+        stateful_set: outcome("StatefulSet"),
+        autoscaler: outcome("HorizontalPodAutoscaler"),
+        disruption_budget: outcome("PodDisruptionBudget"),
+        pod_monitor: outcome("PodMonitor"),
     }
 }

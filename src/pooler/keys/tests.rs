@@ -18,6 +18,13 @@ fn the_table_is_in_order_and_each_default_of_the_users_keys_is_a_value() {
 }
 
 #[test]
+fn every_default_of_ours_is_a_users_key_and_a_value_in_every_version() {
+    for (key, value, _) in super::super::ini::DEFAULTS {
+        assert!(check_parameter(super::super::version::OLDEST, key, value).is_ok(), "{key}");
+    }
+}
+
+#[test]
 fn what_is_wrong_is_said_with_what_is_allowed() {
     for (name, value, message) in [
         ("query_wait_timeut", "5", "PgBouncer has no setting query_wait_timeut; is it query_wait_timeout?"),

@@ -41,7 +41,7 @@ fn fits(kind: Kind, value: &str) -> bool {
 }
 
 /// What is allowed, in words.
-fn allowed(kind: Kind) -> String {
+pub(super) fn allowed(kind: Kind) -> String {
     match kind {
         Kind::Bool => "0 or 1".to_owned(),
         Kind::Int(least, most) => format!("a whole number from {least} to {most}"),

@@ -228,6 +228,7 @@ mod tests {
             autoscaler: None,
             maintenance: false,
             capacity_per_pod: Some(15.0),
+            pool_waiting: Some(9.0),
         };
         let seen = look(&sources, now);
         let Metrics::Measured(measured) = &seen.metrics else { panic!("{seen:?}") };
@@ -236,6 +237,12 @@ mod tests {
         assert_eq!((latency.burn_1h, latency.burn_6h, latency.budget_remaining), (Some(2.5), Some(0.4), Some(0.125)));
         assert_eq!((seen.seasonal, seen.limits.connections), (Some(7), Some(8)));
         assert_eq!(seen.workload.unschedulable, 2, "a quota is used up");
+        assert_eq!(measured.waiting, Some(9.0), "the poolers say it where the user does not");
+        let mut stated = profile.clone();
+        let scaling = stated.spec.enforcement.as_mut().unwrap().scaling.as_mut().unwrap();
+        scaling.dependency_waiting = Some("sum(waiting)".to_owned());
+        let Metrics::Measured(measured) = look(&Sources { profile: &stated, ..sources }, now).metrics else { panic!() };
+        assert_eq!(measured.waiting, None, "the user's own expression counts alone");
         let stale = Ok(snapshot(1_799_999_000.0));
         let seen = look(&Sources { signals: &stale, ..sources }, now);
         assert!(matches!(seen.metrics, Metrics::Unknown(_)));

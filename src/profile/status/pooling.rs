@@ -4,9 +4,12 @@ use super::{Facts, Truth, Verdict, child};
 use crate::{
     api::{
         conditions, reasons,
-        v1alpha1::{PoolingClients, PoolingReplica, PoolingStatus},
+        v1alpha1::{PerformanceProfileStatus, PoolingClients, PoolingReplica, PoolingStatus},
     },
-    pooler::report::ReadsGo,
+    pooler::{
+        report::ReadsGo,
+        version::{Version, advisories},
+    },
     profile::{
         children::Outcome,
         poolers::{KeepsUp, Problem, Summary},
@@ -51,16 +54,46 @@ fn plan<'a>(facts: &Facts<'a>) -> Option<&'a PoolingPlan> {
     }
 }
 
+/// What the process before this one has seen of the same configuration: it holds until this one has looked, within seconds.
+fn seen_before<'a>(facts: &Facts<'a>) -> Option<&'a PerformanceProfileStatus> {
+    let status = facts.profile.status.as_ref().filter(|_| facts.poolers.is_none())?;
+    let wanted = status.pooling.as_ref()?.wanted.as_deref();
+    (wanted == Some(&*plan(facts)?.document.hash)).then_some(status)
+}
+
+/// A condition as that process has left it.
+fn left(facts: &Facts<'_>, type_: &'static str) -> Option<Verdict> {
+    let condition = seen_before(facts)?.conditions.iter().find(|condition| condition.type_ == type_)?;
+    let truth = match &*condition.status {
+        "True" => Truth::True,
+        "False" => Truth::False,
+        _ => return None,
+    };
+    let others = [
+        reasons::AS_DECLARED,
+        reasons::ROLLING_OUT,
+        reasons::NOT_LOADED,
+        reasons::NOT_REPORTED,
+        reasons::POOLER_FAILING,
+        reasons::POOL_SATURATED,
+    ];
+    let reason = FAILURES.into_iter().chain(ELSEWHERE).chain(others).find(|reason| *reason == condition.reason)?;
+    Some(Verdict::new(type_, truth, reason, condition.message.clone()))
+}
+
 /// What is seen; nothing where the profile has no poolers.
 pub fn status(facts: &Facts<'_>) -> Option<PoolingStatus> {
     if matches!(facts.checked.pooling, Part::Unwanted(_)) {
         return None;
     }
+    if let Some(before) = seen_before(facts) {
+        return before.pooling.clone();
+    }
     let (instances, ready) = counts(facts);
     let plan = plan(facts);
     let nothing = Summary::default();
     let seen = facts.poolers.unwrap_or(&nothing);
-    let loaded = plan.and_then(|plan| seen.loaded.get(&plan.document.hash)).copied().unwrap_or(0);
+    let loaded = plan.map_or(0, |plan| seen.loaded(&plan.document.hash));
     let of = |count: u32| format!("{count}/{instances}");
     let pause = plan.and_then(|plan| plan.document.wanted.pause.as_ref());
     Some(PoolingStatus {
@@ -120,7 +153,8 @@ fn running(facts: &Facts<'_>, plan: &PoolingPlan) -> Verdict {
     let wanted = instances.max(plan.min);
     let of = format!("{ready} of {wanted} poolers are ready");
     let Some(seen) = facts.poolers else {
-        return said(Truth::Unknown, reasons::PENDING, format!("{of}; they have not been asked yet"));
+        return left(facts, conditions::POOLING_READY)
+            .unwrap_or_else(|| said(Truth::Unknown, reasons::PENDING, format!("{of}; they have not been asked yet")));
     };
     if let Some((reason, problem)) = failure(seen) {
         return said(Truth::False, reason, told(problem, seen.instances));
@@ -141,9 +175,9 @@ fn running(facts: &Facts<'_>, plan: &PoolingPlan) -> Verdict {
         return said(Truth::False, reasons::ROLLING_OUT, of);
     }
     let hash = &plan.document.hash;
-    let loaded = seen.loaded.get(hash).copied().unwrap_or(0);
-    if !seen.all_loaded(hash) || seen.instances == 0 {
-        let words = format!("{loaded} of {} poolers have loaded the configuration {hash}", seen.instances);
+    let loaded = seen.loaded(hash);
+    if i64::from(loaded) < i64::from(wanted) {
+        let words = format!("{loaded} of {wanted} poolers have loaded the configuration {hash}");
         return said(Truth::False, reasons::NOT_LOADED, words);
     }
     said(Truth::True, reasons::AS_DECLARED, format!("{of} and have loaded the configuration {hash}"))
@@ -162,12 +196,20 @@ fn told(problem: &Problem, instances: u32) -> String {
     format!("{} of {instances} poolers, {} first: {}", problem.pods, problem.pod, problem.message)
 }
 
+/// What is published against the PgBouncer that runs: a finding, for a distribution may have fixed it under the same number.
+pub fn vulnerabilities(seen: Option<&PoolingStatus>) -> Vec<String> {
+    let versions = seen.and_then(|seen| seen.version.as_deref()).unwrap_or_default().split(", ");
+    let known = versions.filter_map(|version| advisories(version.parse::<Version>().ok()?));
+    known.map(|words| format!("spec.pooling.postgres.image: {words}")).collect()
+}
+
 /// The conditions beside `Ready`; none where no poolers run.
 pub fn verdicts(facts: &Facts<'_>) -> Vec<Verdict> {
     if matches!(facts.checked.pooling, Part::Unwanted(_)) {
         return Vec::new();
     }
-    vec![budget(facts), keeps_up(facts)]
+    let both = [(conditions::POOLING_WITHIN_BUDGET, budget(facts)), (conditions::POOLING_KEEPS_UP, keeps_up(facts))];
+    both.into_iter().map(|(type_, verdict)| left(facts, type_).unwrap_or(verdict)).collect()
 }
 
 fn budget(facts: &Facts<'_>) -> Verdict {
@@ -225,3 +267,6 @@ fn keeps_up(facts: &Facts<'_>) -> Verdict {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use crate::{
     profile::{
         Settings, Why,
         evaluation::evaluate,
-        testing::{AVAILABILITY, observed, profile},
+        testing::{AVAILABILITY, observed, poolers, profile},
         validate::{alerting, validate},
     },
     prometheus::{Answer, ClientError, Given, GroupState, Loaded, Snapshot},
@@ -35,6 +35,7 @@ fn all_applied() -> Children<Applied> {
         rule: outcome("PrometheusRule", ChildState::Applied, None),
         vm_rule: Outcome { kind: "VMRule", name: "shop-slo".to_owned(), state: None, why: None },
         rule_file: Outcome { kind: "ConfigMap", name: "shop-slo".to_owned(), state: None, why: None },
+        pooler: poolers(None),
     }
 }
 
@@ -49,7 +50,16 @@ fn status_of(
     let options = Settings::default().slo;
     let evaluation = evaluate(&checked, &alerting(profile), &options, &snapshot, profile.status.as_ref());
     status(
-        &Facts { profile, checked: &checked, observed, applied, evaluation: &evaluation, decided: None, overlay: None },
+        &Facts {
+            profile,
+            checked: &checked,
+            observed,
+            applied,
+            evaluation: &evaluation,
+            decided: None,
+            overlay: None,
+            poolers: None,
+        },
         now(),
     )
 }

@@ -20,7 +20,6 @@ use crate::{
         wanted::{Wanted, hash},
     },
     profile::{
-        build::pooler_name,
         children::Why,
         finding::{Finding, Level},
         observe::Observed,
@@ -215,11 +214,6 @@ fn secrets(postgres: &PostgresPooling) -> Secrets {
             .and_then(|server| server.secret_ref.as_ref())
             .map(|secret| secret.name.clone()),
     }
-}
-
-/// Name of the poolers of a profile; here so that what decides and what builds cannot differ.
-fn name(profile: &str) -> String {
-    pooler_name(profile)
 }
 
 #[cfg(test)]

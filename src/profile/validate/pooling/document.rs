@@ -8,7 +8,7 @@ use crate::{
         Auth, AuthQuery, Budget, Database, Endpoint, KEY, Lag, Pause, Settings, Tls, Wanted, WhenNone, hash,
     },
     profile::{
-        build::pooler_pods_name,
+        build::{pooler_name, pooler_pods_name},
         children::{Live, PoolerChildren},
         finding::{Finding, Level},
     },
@@ -31,7 +31,7 @@ pub fn document(
     let tls = postgres.tls.as_ref();
     let wanted = Wanted {
         namespace: profile.metadata.namespace.clone().unwrap_or_default(),
-        name: super::name(&name),
+        name: pooler_name(&name),
         service: pooler_pods_name(&name),
         profile: name,
         instances: counted,

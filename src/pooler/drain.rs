@@ -3,12 +3,15 @@
 //! ```text
 //! TERM ─► Unready    say so, keep serving until the endpoints have followed
 //!      ─► Releasing  send idle clients away, a few at a time, so that they come back elsewhere and not all at once
-//!      ─► Finishing  INT: PgBouncer lets open transactions end, then stops
+//!      ─► Finishing  INT: PgBouncer takes no new transactions, lets open ones end, then stops
 //!      ─► Gone       nothing left to do
 //! ```
 //!
-//! A signal too many would be an immediate stop, so it is sent once. `PgBouncer` before 1.24 cannot send a client away: there the
-//! clients are left alone until the deadline, or until they have gone by themselves.
+//! Clients are sent away by `client_idle_timeout`, lowered step by step: `PgBouncer` itself decides, in one moment, that a client has no
+//! transaction open and closes its connection. `KILL_CLIENT` cannot do that: between the look at a client and the command it may have
+//! begun a transaction, which would be cut. Of thirty clients that hardly rest, half are.
+//!
+//! A signal too many would be an immediate stop, so each is sent once.
 
 use std::time::Duration;
 
@@ -16,22 +19,28 @@ use std::time::Duration;
 pub const ENDPOINTS: Duration = Duration::from_secs(5);
 /// Time between two looks at the clients.
 pub const EVERY: Duration = Duration::from_millis(100);
-/// Fewest clients that are sent away at one look, where there are as many.
-const FEW: usize = 3;
-/// Time that is kept before the deadline for open transactions to end after INT.
-const FINISH: Duration = Duration::from_secs(5);
+/// Time between two steps of the idle time: `PgBouncer` looks at it three times a second.
+pub const PASS: Duration = Duration::from_millis(350);
+/// Clients that are sent away at one step, where there is time for it.
+const FEW: usize = 5;
+/// Fewest steps, where there is time for them: enough for the idle time to come down to nothing.
+const FEWEST_PASSES: u32 = 8;
+/// Time that is kept before and after the deadline for open transactions to end.
+pub const FINISH: Duration = Duration::from_secs(5);
+/// The shortest idle time: every client without a transaction has been idle for longer.
+const ANY: Duration = Duration::from_micros(1);
+/// Ages are known to the second only; below this one they say nothing.
+const ROUGH: Duration = Duration::from_secs(2);
 
 /// A client, as `SHOW CLIENTS` has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Client {
-    /// Column `id`: what `KILL_CLIENT` takes.
-    pub id: String,
-    /// Column `link` is not empty: a transaction (or, in session mode, a session) is under way.
+    /// A server is linked to it: a transaction (or, in session mode, a session) is under way.
     pub linked: bool,
-    /// Column `state` is `waiting`, or `wait`/`wait_us` say that it waits: it has sent something.
-    pub waiting: bool,
-    /// Column `request_time`: when it last asked for something, in whatever form.
-    pub request_time: String,
+    /// Time since it last asked for something, to the second.
+    pub idle: Duration,
+    /// Time since it came, to the second.
+    pub age: Duration,
 }
 
 /// What is seen at a look.
@@ -46,15 +55,15 @@ pub enum Seen {
 }
 
 /// What is to be done now.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// Look again after this time.
     Wait(Duration),
-    /// Send these clients away (`KILL_CLIENT id`, one by one), then look again after this time.
-    Kill(Vec<String>, Duration),
-    /// Send INT, then look again after this time.
-    Interrupt(Duration),
-    /// Time is over: send QUIT.
+    /// Send away who has been idle for longer (`SET client_idle_timeout`), then look again after [`PASS`].
+    Release(Duration),
+    /// Send INT, then look again after [`EVERY`].
+    Interrupt,
+    /// Time is over: send QUIT, then look again after [`EVERY`].
     Quit,
     /// The process has ended.
     Done,
@@ -63,22 +72,38 @@ pub enum Step {
 /// A pooler on its way out. Times are since any fixed moment, and do not go back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drain {
-    begun: Duration,
-    /// Until when clients may leave by themselves.
-    deadline: Duration,
-    /// Whether clients can be sent away.
-    can_kill: bool,
-    interrupted: Option<Duration>,
-    /// Each client at the last look, by its last request.
-    last: Vec<(String, String)>,
+    serving_until: Duration,
+    /// From when on no new transactions begin, whatever clients there are.
+    last_call: Duration,
+    end: Duration,
+    releasing: Option<Releasing>,
+    interrupted: bool,
+    quit: bool,
+}
+
+/// Sending clients away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Releasing {
+    passes_left: u32,
+    idle_time: Duration,
+    /// Idle clients at the last step.
+    before: usize,
 }
 
 impl Drain {
-    /// Begins: the pooler is to say from now on that it is not ready. `limit` is `Wanted.drain_seconds`.
-    pub fn begin(now: Duration, limit: Duration, can_kill: bool) -> Self {
+    /// Begins: the pooler is to say from now on that it is not ready. `endpoints` is [`ENDPOINTS`] in a cluster, and `limit` is
+    /// `Wanted.drain_seconds`.
+    pub fn begin(now: Duration, endpoints: Duration, limit: Duration) -> Self {
         // A limit that leaves no time for the endpoints would refuse connections.
-        let limit = limit.max(ENDPOINTS + FINISH);
-        Self { begun: now, deadline: now + limit, can_kill, interrupted: None, last: vec![] }
+        let limit = limit.max(endpoints + FINISH);
+        Self {
+            serving_until: now + endpoints,
+            last_call: now + limit - FINISH,
+            end: now + limit + FINISH,
+            releasing: None,
+            interrupted: false,
+            quit: false,
+        }
     }
 
     /// What to do now.
@@ -86,50 +111,77 @@ impl Drain {
         if *seen == Seen::Ended {
             return Step::Done;
         }
-        if let Some(at) = self.interrupted {
-            // INT ends by itself as soon as the last transaction does; a transaction that does not end is cut at last.
-            return if now >= at.max(self.deadline) + FINISH { Step::Quit } else { Step::Wait(EVERY) };
+        if self.quit {
+            return Step::Wait(EVERY);
         }
-        let serving_until = self.begun + ENDPOINTS;
-        if now < serving_until {
-            self.remember(seen);
-            return Step::Wait(EVERY.min(serving_until.saturating_sub(now)));
+        if now >= self.end {
+            self.quit = true;
+            return Step::Quit;
         }
-        let empty = matches!(seen, Seen::Clients(clients) if clients.is_empty());
-        if empty || now + FINISH >= self.deadline {
-            self.interrupted = Some(now);
-            return Step::Interrupt(EVERY);
+        if self.interrupted {
+            return Step::Wait(EVERY);
         }
-        let chosen = self.chosen(now, seen);
-        self.remember(seen);
-        if chosen.is_empty() { Step::Wait(EVERY) } else { Step::Kill(chosen, EVERY) }
+        if now < self.serving_until {
+            return Step::Wait(EVERY.min(self.serving_until.saturating_sub(now)));
+        }
+        if now >= self.last_call {
+            return self.interrupt();
+        }
+        match seen {
+            Seen::Clients(clients) => self.release(now, clients),
+            _ => Step::Wait(EVERY),
+        }
     }
 
-    /// The clients that are sent away at this look.
-    ///
-    /// At first those that have asked for nothing since the last look: nothing of theirs is on its way. Clients that never rest
-    /// are sent away between two transactions, in the second half of the time.
-    fn chosen(&self, now: Duration, seen: &Seen) -> Vec<String> {
-        let Seen::Clients(clients) = seen else { return vec![] };
-        if !self.can_kill {
-            return vec![];
+    fn release(&mut self, now: Duration, clients: &[Client]) -> Step {
+        let mut idle: Vec<Duration> =
+            clients.iter().filter(|client| !client.linked).map(|client| client.idle).collect();
+        idle.sort_unstable_by(|a, b| b.cmp(a));
+        let time = self.last_call.saturating_sub(now);
+        let releasing = self.releasing.get_or_insert_with(|| Releasing::begin(idle.len(), time));
+        // Clients still come: endpoints have not followed everywhere, and INT would refuse them.
+        let arriving = clients.iter().any(|client| client.age < ROUGH);
+        if clients.is_empty() || releasing.passes_left == 0 && !arriving {
+            return self.interrupt();
         }
-        let start = self.begun + ENDPOINTS;
-        let end = self.deadline.saturating_sub(FINISH);
-        let half = start + end.saturating_sub(start) / 2;
-        let at_rest = |client: &&Client| {
-            now >= half || self.last.iter().any(|(id, request)| *id == client.id && *request == client.request_time)
+        Step::Release(releasing.next(&idle))
+    }
+
+    fn interrupt(&mut self) -> Step {
+        self.interrupted = true;
+        Step::Interrupt
+    }
+}
+
+impl Releasing {
+    fn begin(idle: usize, time: Duration) -> Self {
+        let possible = u32::try_from(time.as_millis() / PASS.as_millis()).unwrap_or(u32::MAX);
+        let wanted = u32::try_from(idle.div_ceil(FEW)).unwrap_or(u32::MAX).max(FEWEST_PASSES);
+        Self { passes_left: wanted.min(possible).max(1), idle_time: Duration::MAX, before: idle }
+    }
+
+    /// The idle time of the next step, with those who are idle now, from the longest to the shortest.
+    fn next(&mut self, idle: &[Duration]) -> Duration {
+        let share = idle.len().div_ceil(usize::try_from(self.passes_left.max(1)).unwrap_or(usize::MAX));
+        let gone = self.before.saturating_sub(idle.len());
+        self.before = idle.len();
+        let rested = idle.iter().filter(|idle| **idle >= ROUGH).count();
+        self.idle_time = if self.passes_left <= 1 {
+            ANY
+        } else if rested > 0 {
+            // So many of those whose age says something; who is within the same second goes by chance.
+            let last = share.min(rested).saturating_sub(1);
+            idle.get(last).copied().unwrap_or(ROUGH).saturating_sub(Duration::from_millis(500))
+        } else if self.idle_time > ROUGH {
+            ROUGH / 2
+        } else if gone >= share {
+            // It has sent away enough, and others have been idle for so long meanwhile.
+            self.idle_time
+        } else {
+            (self.idle_time / 4).max(ANY)
         };
-        let looks_left = (end.saturating_sub(now).as_millis() / EVERY.as_millis()).max(1);
-        let share = clients.len().div_ceil(usize::try_from(looks_left).unwrap_or(usize::MAX));
-        let idle = clients.iter().filter(|client| !client.linked && !client.waiting);
-        idle.filter(at_rest).take(share.max(FEW)).map(|client| client.id.clone()).collect()
-    }
-
-    fn remember(&mut self, seen: &Seen) {
-        if let Seen::Clients(clients) = seen {
-            self.last = clients.iter().map(|client| (client.id.clone(), client.request_time.clone())).collect();
-        }
+        self.passes_left = self.passes_left.saturating_sub(1);
+        self.idle_time
     }
 }
 

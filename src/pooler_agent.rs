@@ -18,6 +18,7 @@ mod agent;
 mod board;
 mod certificates;
 mod clients;
+mod complaints;
 mod console;
 mod exporter;
 mod files;

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     board::Board,
     certificates,
+    complaints::Complaints,
     console::Console,
     exporter::Pooler,
     mounted::Mounted,
@@ -82,6 +83,7 @@ pub struct Agent {
     /// What is wrong with the one that was seen last.
     document_problem: Option<Problem>,
     process: Option<Process>,
+    complaints: Complaints,
     loading: Loading,
     looking: Looking,
     pausing: Pausing,
@@ -99,6 +101,7 @@ impl Agent {
             document: None,
             document_problem: None,
             process: None,
+            complaints: Complaints::default(),
             loading: Loading::default(),
             looking: Looking::default(),
             pausing: Pausing::default(),
@@ -147,7 +150,8 @@ impl Agent {
             self.show_unready("the other poolers have not loaded the document yet".to_owned());
             peers::wait(&wanted, &hash, self.setup.fixed.ordinal).await;
         }
-        self.process = Some(Process::start(self.setup.program.clone(), self.setup.run.join(INI)));
+        self.process =
+            Some(Process::start(self.setup.program.clone(), self.setup.run.join(INI), self.complaints.clone()));
     }
 
     /// Whether something stands against what is mounted.
@@ -239,6 +243,9 @@ impl Agent {
         let mounted = self.setup.mounted.borrow().clone();
         let sides = [("client", &mounted.client_tls), ("server", &mounted.server_tls)];
         problems.extend(certificates::remarks(sides, UnixTime::now()));
+        let names = self.loading.on_primary();
+        let said = self.complaints.problems(Instant::now(), |database| names.iter().any(|name| name == database));
+        problems.extend(said);
         if let Some(failure) = health.failure.filter(|_| health.pid.is_none() && !health.ended) {
             problems.push(problem("ProcessFailed", failure));
         }

@@ -64,6 +64,19 @@ fn pods_that_come_back_are_no_reason_for_more() {
 }
 
 #[test]
+fn pods_that_have_just_become_ready_are_given_the_time_to_be_seen() {
+    let mut world = World::new();
+    world.settings = super::Settings { max: 100, ..world.settings };
+    world.settings.feed_forward = false;
+    world.go(900, 160.0, 0.0, 1.0);
+    let first = world.go(10, 200.0, 0.2, 4.0).floor.unwrap();
+    world.grow_to(first);
+    assert_eq!(world.go(70, 200.0, 0.2, 12.0).floor, Some(first));
+    let second = world.go(20, 200.0, 0.2, 12.0).floor.unwrap();
+    assert!(second > first, "{second} after {first}");
+}
+
+#[test]
 fn pods_that_are_lost_while_more_is_needed_are_no_excuse() {
     let mut world = World::new();
     world.settings.feed_forward = false;

@@ -98,7 +98,7 @@ impl Drain {
         let limit = limit.max(endpoints + FINISH);
         Self {
             serving_until: now + endpoints,
-            last_call: now + limit - FINISH,
+            last_call: now + limit.saturating_sub(FINISH),
             end: now + limit + FINISH,
             releasing: None,
             interrupted: false,

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustls::pki_types::UnixTime;
 use tokio::{
     sync::watch,
     time::{MissedTickBehavior, interval, sleep},
@@ -14,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     board::Board,
+    certificates,
+    complaints::Complaints,
     console::Console,
     exporter::Pooler,
     mounted::Mounted,
@@ -80,6 +83,7 @@ pub struct Agent {
     /// What is wrong with the one that was seen last.
     document_problem: Option<Problem>,
     process: Option<Process>,
+    complaints: Complaints,
     loading: Loading,
     looking: Looking,
     pausing: Pausing,
@@ -97,6 +101,7 @@ impl Agent {
             document: None,
             document_problem: None,
             process: None,
+            complaints: Complaints::default(),
             loading: Loading::default(),
             looking: Looking::default(),
             pausing: Pausing::default(),
@@ -133,7 +138,7 @@ impl Agent {
             self.load().await;
             match self.hindrance() {
                 None => break,
-                Some(_) if predecessor && self.loading.refused().is_some() => break,
+                Some(_) if predecessor && self.is_wrong() => break,
                 Some(why) => self.show_unready(why),
             }
             tokio::select! {
@@ -145,7 +150,13 @@ impl Agent {
             self.show_unready("the other poolers have not loaded the document yet".to_owned());
             peers::wait(&wanted, &hash, self.setup.fixed.ordinal).await;
         }
-        self.process = Some(Process::start(self.setup.program.clone(), self.setup.run.join(INI)));
+        self.process =
+            Some(Process::start(self.setup.program.clone(), self.setup.run.join(INI), self.complaints.clone()));
+    }
+
+    /// Whether something stands against what is mounted.
+    fn is_wrong(&self) -> bool {
+        self.document_problem.is_some() || self.loading.refused().is_some()
     }
 
     /// Why `PgBouncer` is not started yet.
@@ -229,6 +240,12 @@ impl Agent {
         problems.extend(self.loading.problems().iter().cloned());
         problems.extend(self.pausing.problem());
         problems.extend(self.sensing.problems());
+        let mounted = self.setup.mounted.borrow().clone();
+        let sides = [("client", &mounted.client_tls), ("server", &mounted.server_tls)];
+        problems.extend(certificates::remarks(sides, UnixTime::now()));
+        let names = self.loading.on_primary();
+        let said = self.complaints.problems(Instant::now(), |database| names.iter().any(|name| name == database));
+        problems.extend(said);
         if let Some(failure) = health.failure.filter(|_| health.pid.is_none() && !health.ended) {
             problems.push(problem("ProcessFailed", failure));
         }

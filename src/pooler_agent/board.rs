@@ -8,7 +8,7 @@ use super::exporter::Pooler;
 use crate::pooler::report::Report;
 
 /// An agent that has shown nothing for so long hangs: every step of it is bounded by less.
-const ALIVE: Duration = Duration::from_secs(60);
+const ALIVE: Duration = Duration::from_mins(1);
 
 /// What is shown.
 #[derive(Clone, Debug)]

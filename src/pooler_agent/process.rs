@@ -17,6 +17,8 @@ use tokio::{
     sync::{mpsc, watch},
 };
 
+use super::complaints::Complaints;
+
 /// Wait before the first new start; each further one waits twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// Longest wait before a new start.
@@ -46,10 +48,10 @@ pub struct Process {
 
 impl Process {
     /// Starts it, and keeps it running until it is sent a signal.
-    pub fn start(program: PathBuf, ini: PathBuf) -> Self {
+    pub fn start(program: PathBuf, ini: PathBuf, complaints: Complaints) -> Self {
         let (sender, health) = watch::channel(Health::default());
         let (signals, receiver) = mpsc::channel(4);
-        tokio::spawn(supervise(program, ini, sender, receiver));
+        tokio::spawn(supervise(program, ini, complaints, sender, receiver));
         Self { health, signals }
     }
 
@@ -63,19 +65,19 @@ impl Process {
         // The receiver is gone when the process has ended for good.
         let _ = self.signals.send(signal).await;
     }
-
-    /// Waits until it has ended for good.
-    pub async fn ended(&self) {
-        let mut health = self.health.clone();
-        let _ = health.wait_for(|health| health.ended).await;
-    }
 }
 
-async fn supervise(program: PathBuf, ini: PathBuf, health: watch::Sender<Health>, mut signals: mpsc::Receiver<Signal>) {
+async fn supervise(
+    program: PathBuf,
+    ini: PathBuf,
+    complaints: Complaints,
+    health: watch::Sender<Health>,
+    mut signals: mpsc::Receiver<Signal>,
+) {
     let mut wait = FIRST_WAIT;
     loop {
         let started = Instant::now();
-        let failure = match spawn(&program, &ini) {
+        let failure = match spawn(&program, &ini, &complaints) {
             Ok(mut child) => {
                 health.send_modify(|health| {
                     health.pid = child.id();
@@ -112,7 +114,7 @@ async fn supervise(program: PathBuf, ini: PathBuf, health: watch::Sender<Health>
     });
 }
 
-fn spawn(program: &Path, ini: &Path) -> std::io::Result<Child> {
+fn spawn(program: &Path, ini: &Path, complaints: &Complaints) -> std::io::Result<Child> {
     let mut child = Command::new(program)
         .arg(ini)
         .stdin(Stdio::null())
@@ -121,10 +123,10 @@ fn spawn(program: &Path, ini: &Path) -> std::io::Result<Child> {
         .kill_on_drop(true)
         .spawn()?;
     if let Some(stdout) = child.stdout.take() {
-        tokio::spawn(forward(stdout));
+        tokio::spawn(forward(stdout, complaints.clone()));
     }
     if let Some(stderr) = child.stderr.take() {
-        tokio::spawn(forward(stderr));
+        tokio::spawn(forward(stderr, complaints.clone()));
     }
     Ok(child)
 }
@@ -184,10 +186,11 @@ fn reap(own: Option<u32>) {
 }
 
 /// Its log goes on in the agent's, line by line.
-async fn forward(stream: impl AsyncRead + Unpin) {
+async fn forward(stream: impl AsyncRead + Unpin, complaints: Complaints) {
     let mut lines = BufReader::new(stream).lines();
     while let Ok(Some(line)) = lines.next_line().await {
         let (level, message) = level_and_message(&line);
+        complaints.read(message, Instant::now());
         match level {
             "FATAL" | "ERROR" => tracing::error!(target: "pgbouncer", "{message}"),
             "WARNING" => tracing::warn!(target: "pgbouncer", "{message}"),
@@ -215,21 +218,21 @@ mod tests {
 
     #[tokio::test]
     async fn what_cannot_be_started_is_tried_again_until_told_to_end() {
-        let process = Process::start("/nonexistent/pgbouncer".into(), "/nonexistent/ini".into());
+        let process = Process::start("/nonexistent/pgbouncer".into(), "/nonexistent/ini".into(), Complaints::default());
         let mut health = process.health();
         let failed = health.wait_for(|health| health.failure.is_some()).await.unwrap().clone();
         assert!(failed.failure.unwrap().contains("/nonexistent/pgbouncer"));
         process.signal(Signal::SIGINT).await;
-        process.ended().await;
+        health.wait_for(|health| health.ended).await.unwrap();
     }
 
     #[tokio::test]
     async fn one_that_dies_is_started_again_and_one_that_is_told_to_end_is_not() {
-        let process = Process::start("/bin/true".into(), "unused".into());
+        let process = Process::start("/bin/true".into(), "unused".into(), Complaints::default());
         let mut health = process.health();
         health.wait_for(|health| health.starts >= 3).await.unwrap();
         process.signal(Signal::SIGINT).await;
-        process.ended().await;
+        health.wait_for(|health| health.ended).await.unwrap();
         let starts = health.borrow().starts;
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert_eq!(health.borrow().starts, starts);

@@ -264,15 +264,15 @@ async fn reload(console: &Console, expect: &Expected) -> Result<Vec<String>, Con
 
 /// Where it runs with something else. What needs another start is the operator's to do, and is no difference here.
 async fn read_back(console: &Console, expect: &Expected) -> Result<Vec<String>, ConsoleError> {
-    let config = rows(console.ask("SHOW CONFIG").await?);
-    let databases = rows(console.ask("SHOW DATABASES").await?);
-    let peers = rows(console.ask("SHOW PEERS").await?);
+    let config = rows(&console.ask("SHOW CONFIG").await?);
+    let databases = rows(&console.ask("SHOW DATABASES").await?);
+    let peers = rows(&console.ask("SHOW PEERS").await?);
     let differences = expect.differences(&config, &databases, &peers);
     let reloadable = differences.into_iter().filter(|Difference { needs_restart, .. }| !needs_restart);
     Ok(reloadable.map(|difference| difference.what).collect())
 }
 
-fn rows(rows: Vec<console::Row>) -> Vec<Row> {
+fn rows(rows: &[console::Row]) -> Vec<Row> {
     let columns = |row: &console::Row| {
         row.columns().map(|(name, value)| (name.to_owned(), value.unwrap_or_default().to_owned())).collect()
     };

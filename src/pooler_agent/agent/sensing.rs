@@ -78,7 +78,7 @@ impl Sensing {
         {
             return;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// What is wrong with the servers.
@@ -112,13 +112,12 @@ impl Sensing {
             (self.sampler, self.samples, self.peers, self.decision) = (None, None, None, None);
             return;
         }
-        match &mut self.sampler {
-            Some(sampler) => sampler.follow(&plan),
-            None => {
-                let sampler = Sampler::start(&plan);
-                self.samples = Some(sampler.samples());
-                self.sampler = Some(sampler);
-            }
+        if let Some(sampler) = &mut self.sampler {
+            sampler.follow(&plan);
+        } else {
+            let sampler = Sampler::start(&plan);
+            self.samples = Some(sampler.samples());
+            self.sampler = Some(sampler);
         }
         if self.peers.as_ref().is_none_or(|(asked, _)| asked != wanted) {
             self.peers = Some((wanted.clone(), Peers::ask(wanted, ordinal)));

@@ -13,6 +13,9 @@ use crate::{
 /// How long clients have to leave by themselves where no document says so.
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// A client that is not let in yet: it has just come, and to end now would be to refuse it.
+const LOGGING_IN: Client = Client { linked: true, idle: Duration::ZERO, age: Duration::ZERO };
+
 /// A pooler on its way out.
 pub(super) struct Draining {
     memory: Drain,
@@ -65,8 +68,17 @@ impl Agent {
     }
 
     async fn clients(&self) -> Seen {
-        match self.setup.console.ask("SHOW CLIENTS").await {
-            Ok(rows) => Seen::Clients(clients(&rows)),
+        let console = &self.setup.console;
+        let seen = match console.ask("SHOW CLIENTS").await {
+            Ok(rows) => console.ask("SHOW LISTS").await.map(|lists| (rows, lists)),
+            Err(error) => Err(error),
+        };
+        match seen {
+            Ok((rows, lists)) => {
+                let mut all = clients(&rows);
+                all.extend(std::iter::repeat_n(LOGGING_IN, logging_in(&lists)));
+                Seen::Clients(all)
+            }
             Err(_) => Seen::Nothing,
         }
     }
@@ -77,6 +89,11 @@ impl Agent {
             tracing::debug!(%error, "clients are not sent away");
         }
     }
+}
+
+/// How many are logging in: they belong to no database yet.
+fn logging_in(lists: &[Row]) -> usize {
+    lists.iter().find(|row| row.text("list") == "login_clients").map_or(0, |row| row.number("items"))
 }
 
 /// Clients of all databases but the console's, whose own row says what time it is.

@@ -1,7 +1,7 @@
 //! Short transactions of several statements, one after the other. A transaction is cut when it fails between its BEGIN and the answer
 //! to its COMMIT; one whose BEGIN finds the connection closed has not begun, and a pool begins it anew.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -16,6 +16,8 @@ use crate::tally::Tally;
 
 /// Longest time for one transaction.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// A client that has had an answer within this time is served.
+const LATELY: Duration = Duration::from_secs(2);
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -44,15 +46,28 @@ pub async fn run(target: Target, args: Args) -> anyhow::Result<Value> {
         let (slot, tally, stop) = (Slot::new(&target, &tally), Arc::clone(&tally), stop.clone());
         clients.spawn(async move { client(number, args.think, slot, &tally, &stop).await });
     }
-    run::all(clients).await?;
-    Ok(tally.report("hot").into())
+    let last = run::all(clients).await?;
+    let mut report = tally.report("hot");
+    // Of the clients those that were served to the end.
+    let alive = last.iter().flatten().filter(|served| served.elapsed() < LATELY).count();
+    report.insert("alive".to_owned(), json!(alive));
+    Ok(report.into())
 }
 
-async fn client(number: i32, think: Duration, mut slot: Slot, tally: &Tally, stop: &CancellationToken) {
+/// Gives when its last transaction succeeded.
+async fn client(
+    number: i32,
+    think: Duration,
+    mut slot: Slot,
+    tally: &Tally,
+    stop: &CancellationToken,
+) -> Option<Instant> {
+    let mut served = None;
     let mut begun = Instant::now();
     while let Some(client) = slot.take(stop).await {
         match timeout(PATIENCE, transaction(number, client)).await {
             Ok(Ok(())) => {
+                served = Some(Instant::now());
                 tally.count("transactions");
                 tally.time("transaction", begun.elapsed());
             }
@@ -75,6 +90,7 @@ async fn client(number: i32, think: Duration, mut slot: Slot, tally: &Tally, sto
         run::pause(stop, think).await;
         begun = Instant::now();
     }
+    served
 }
 
 async fn transaction(number: i32, client: &Client) -> Result<(), Failed> {

@@ -29,11 +29,15 @@ await() { # SECONDS WHAT COMMAND…
 profiles=performanceprofiles.plimsoll.dev
 field() { k get "$profiles" auth -o "jsonpath=$1"; }
 condition() { field "{.status.conditions[?(@.type==\"$1\")]['status','reason','message']}"; } # True Reason message
+state() { # what somebody who looks for the reason of a failure wants to see
+  k get pods -o wide
+  k get "$profiles" auth -o json | jq -c '(.status.conditions[] | select(.type | startswith("Pooling")) | del(.lastTransitionTime)), .status.pooling'
+}
 pooling() { # JSON: a merge patch of spec.pooling.postgres; on standard error what the API server says against it
   k patch "$profiles" auth --type merge -p "{\"spec\":{\"pooling\":{\"postgres\":$1}}}" >/dev/null
 }
 declare_profile() { k replace --force=false -f "$here/profile.yaml" >/dev/null 2>&1 || k apply -f "$here/profile.yaml" >/dev/null; }
-settled() { [[ "$(field '{.metadata.generation}')" = "$(field '{.status.observedGeneration}')" && "$(condition PoolingReady)" == True* ]] && loaded_everywhere; }
+settled() { rolled_out 5 && [[ "$(field '{.metadata.generation}')" = "$(field '{.status.observedGeneration}')" && "$(condition PoolingReady)" == True* ]] && loaded_everywhere; }
 
 # --- the poolers ----------------------------------------------------------------------------------------------------
 selector=app.kubernetes.io/name=pgbouncer,plimsoll.dev/profile=auth
@@ -58,15 +62,24 @@ instances() { k get statefulset auth-pgbouncer -o 'jsonpath={.spec.replicas}'; }
 # --- the clients ----------------------------------------------------------------------------------------------------
 # Each writes lines of JSON, the last of which is its report. They run beside the cluster: service and pod addresses are reached.
 client() { PGPASSWORD=${PGPASSWORD:-$app_password} "$CLIENT" "$@"; }
-hot() { client --host "$(service_ip)" hot "$@" >"$work/hot" & hot_pid=$!; clients+=("$hot_pid"); sleep 2; }
-hot_ends() { kill "$hot_pid"; wait "$hot_pid" || true; tail -1 "$work/hot"; }
-writers() { client --host "$(service_ip)" writers "$@" >"$work/writers" & writers_pid=$!; clients+=("$writers_pid"); sleep 2; }
-writers_end() { kill "$writers_pid"; wait "$writers_pid" || true; tail -1 "$work/writers"; }
-# Counts the connections that the primary has, directly.
-watch() { PGPASSWORD=$monitor_password client --host "$(database_ip "$primary")" --user plimsoll_monitor watch >"$work/watch" & watch_pid=$!; clients+=("$watch_pid"); }
-watch_ends() { kill "$watch_pid"; wait "$watch_pid" || true; tail -1 "$work/watch"; }
+declare -A client_pids
+begin() { # MODE [ARGS…]: in the background, through the pool
+  PGPASSWORD=$app_password "$CLIENT" --host "$(service_ip)" "$@" >"$work/$1" &
+  client_pids[$1]=$!
+}
+begin_watch() { # counts the connections that the primary has, directly
+  PGPASSWORD=$monitor_password "$CLIENT" --host "$(database_ip "$primary")" --user plimsoll_monitor watch >"$work/watch" &
+  client_pids[watch]=$!
+}
+ended= # the report of the client that was ended last
+end() { # MODE
+  kill "${client_pids[$1]}" 2>/dev/null || true
+  wait "${client_pids[$1]}" || true
+  unset "client_pids[$1]"
+  ended=$(tail -1 "$work/$1")
+}
+no_clients() { local mode; for mode in "${!client_pids[@]}"; do end "$mode"; done; }
 get() { jq -r "$2" <<<"$1"; } # JSON PATH
-no_clients() { local pid; for pid in "${clients[@]}"; do kill "$pid" 2>/dev/null || true; done; clients=(); }
 # What the rows about restarts ask of hot clients.
 nothing_cut() { # REPORT
   check 'no connection was refused' is "$(get "$1" .refused)" 0

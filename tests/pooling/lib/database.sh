@@ -21,6 +21,10 @@ servers() { # new ones, with max_connections as said
   local n
   for n in 1 2 3; do server "$n" 1; done
   for n in 1 2 3; do server_ready "$n"; done
+  # The roles of the pool, as its users make them.
+  { "$PLIMSOLL" pooler-sql --user plimsoll_auth --monitor plimsoll_monitor --database azora
+    echo "alter role plimsoll_monitor password '$monitor_password'; alter role plimsoll_auth password 'the-poolers-may-ask-who-is-who';"
+  } | k exec -i auth-db-1 -- "$bin/psql" -qXU postgres >/dev/null
 }
 users() { # the list of users as it is on the primary: SCRAM secrets, no passwords
   k create secret generic auth-db-users --dry-run=client -o yaml --from-file=userlist.txt=<(sql "$primary" \
@@ -35,14 +39,18 @@ replicas_of() { # NUMBER: the others, as the profile has them
 }
 third() { local n; for n in 1 2 3; do [ "$n" = "$1" ] || [ "$n" = "$2" ] || echo "$n"; done; }
 promote() { k exec "auth-db-$1" -- sh /etc/auth-db/promote "${2:-}"; } # NUMBER [FROM]
-# After NEW was promoted: the name follows it, the third server copies it, and the old one is made anew as its replica.
-rebuild() { # NEW OLD
+# After NEW was promoted: the name follows it, the third server copies it, and the old one is made anew as its replica. A third server
+# that may have more of the old one's log than NEW had when it was promoted cannot copy NEW, and is made anew too.
+rebuild() { # NEW OLD [anew]
+  local n anew=("$2")
   k label pod "auth-db-$1" role=primary --overwrite >/dev/null
   primary=$1
-  k exec "auth-db-$(third "$1" "$2")" -- sh /etc/auth-db/follow "$1"
-  k delete pod "auth-db-$2" --grace-period=0 --force --ignore-not-found >/dev/null 2>&1
-  server "$2" "$1"
-  server_ready "$2"
+  if [ -n "${3:-}" ]; then anew+=("$(third "$1" "$2")"); else k exec "auth-db-$(third "$1" "$2")" -- sh /etc/auth-db/follow "$1"; fi
+  for n in "${anew[@]}"; do
+    k delete pod "auth-db-$n" --grace-period=0 --force --ignore-not-found >/dev/null 2>&1
+    server "$n" "$1"
+  done
+  for n in "${anew[@]}"; do server_ready "$n"; done
   await 30 'two replicas to stream' streaming 2
 }
 streaming() { [ "$(sql "$primary" "select count(*) from pg_stat_replication where state = 'streaming'")" = "$1" ]; }

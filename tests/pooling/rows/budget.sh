@@ -3,15 +3,14 @@
 
 row_budget() { # poolers × pool beyond max_connections: shrunk, said with the arithmetic, and the primary refuses nobody
   local w r cap said refused
-  watch
+  begin_watch
   pooling '{"defaultPoolSize":60,"reservePoolSize":10}'
   await 30 'every pooler to have loaded it' loaded_everywhere
   await 30 'the condition' oversubscribed
   said=$(condition PoolingWithinBudget)
   check 'the arithmetic is in the condition' grep -q 100 <<<"$said"
   cap=$(every_budget)
-  client --host "$(service_ip)" crowd --clients 300 --hold 200ms >"$work/crowd" & clients+=($!)
-  local crowd=$!
+  begin crowd --clients 300 --hold 200ms
   sleep 8
   say 'two more poolers'
   pooling '{"instances":{"min":4}}'
@@ -19,8 +18,7 @@ row_budget() { # poolers × pool beyond max_connections: shrunk, said with the a
   sleep 8
   pooling '{"instances":{"min":2}}'
   sleep 5
-  kill "$crowd"; wait "$crowd" || true
-  r=$(tail -1 "$work/crowd") w=$(watch_ends)
+  end crowd; r=$ended; end watch; w=$ended
   refused=$(k logs "auth-db-$primary" | grep -cE 'too many clients|remaining connection slots' || true)
   check 'no client was told "too many clients"' is "$(get "$r" .too_many)" 0
   check 'the primary refused nobody' is "$refused" 0
@@ -34,15 +32,13 @@ four() { [ "$(k get statefulset auth-pgbouncer -o 'jsonpath={.status.readyReplic
 
 row_thousand() { # a thousand clients on the defaults, each asking something every three seconds
   local r usage cpu
-  client --host "$(service_ip)" idle --clients 1000 --ramp 10s --every 3s >"$work/idle" & clients+=($!)
-  local idle=$!
+  begin idle --clients 1000 --ramp 10s --every 3s
   sleep 15
   cpu=$(cpu_seconds)
   sleep "${HOLD:-20}"
   cpu=$(awk -v a="$cpu" -v b="$(cpu_seconds)" -v t="${HOLD:-20}" 'BEGIN { printf "%.0f", (b - a) / t * 1000 }')
   usage=$(memory)
-  kill "$idle"; wait "$idle" || true
-  r=$(tail -1 "$work/idle")
+  end idle; r=$ended
   check 'a thousand connections' is "$(get "$r" .connections)" 1000
   check 'none refused' is "$(get "$r" .refused)" 0
   check 'none failed' is "$(get "$r" .failed)" 0

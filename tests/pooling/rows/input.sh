@@ -83,7 +83,7 @@ row_input() { # 27 settings that cannot be, a Secret that is not there, a wrong 
   local good tried=0 by_server=0 by_condition=0 before document r
   good=$(k get "$profiles" auth -o json | jq -c .spec)
   before=$(lives) document=$(wanted_hash)
-  hot --clients 5 --think 100ms
+  begin hot --clients 5 --think 100ms; sleep 2
   each invalid
   check 'no pooler was touched' is "$(lives)" "$before"
   check 'nor its configuration' is "$(wanted_hash)" "$document"
@@ -91,22 +91,22 @@ row_input() { # 27 settings that cannot be, a Secret that is not there, a wrong 
   say 'a Secret that is not there'
   pooling '{"auth":{"userlistSecretRef":{"name":"nobody"}}}'
   await 60 'a condition that names the Secret' named_in_condition nobody
-  check 'a pooler still serves' through_pool azora 'select 1'
+  check 'a pooler still serves' through_pool azora 'select'
   restore
   say 'a wrong password of the agents'
   k patch secret auth-db-monitor -p '{"stringData":{"password":"wrong"}}' >/dev/null
   await 90 'the condition AuthenticationFailed' reason_is AuthenticationFailed
-  check 'clients are served all the same' through_pool azora 'select 1'
+  check 'clients are served all the same' through_pool azora 'select'
   users
   await 90 'the condition' settled
-  r=$(hot_ends)
+  end hot; r=$ended
   nothing_cut "$r"
   say 'a primary that does not answer'
   pooling '{"primary":{"host":"auth-db-nowhere"}}'
   await 60 'the condition PrimaryUnreachable' reason_is PrimaryUnreachable
   check 'it names the host' named_in_condition auth-db-nowhere
   restore
-  check 'and all is well again' through_pool azora 'select 1'
+  check 'and all is well again' through_pool azora 'select'
   result "settings=$tried refused_by_server=$by_server by_condition=$by_condition $(figures "$r")"
 }
 reason_is() { [[ "$(condition PoolingReady)" == "False $1 "* ]]; }

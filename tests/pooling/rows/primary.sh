@@ -17,13 +17,13 @@ row_switchover() { # three times under ten writers
   local i from to begun held promoted named r worst=() steps=()
   for ((i = 1; i <= ${REPEAT:-3}; i++)); do
     from=$primary to=$((primary % 3 + 1))
-    writers --clients 10
+    begin writers --clients 10; sleep 2
     begun=$(now)
     switchover "$from" "$to" || { stop 'the switchover did not go on'; break; }
     await 20 'every pooler to serve again' every_pooler '.phase == "Running"'
     sleep 3
     # The acknowledged rows are looked for through the pool, so on the new primary.
-    r=$(writers_end)
+    end writers; r=$ended
     say "switchover $i from auth-db-$from to auth-db-$to: held after $held s, promoted $promoted s, named $named s; worst write $(get "$r" .write_ms.max) ms"
     check 'no write failed' is "$(get "$r" .failed)" 0
     check 'no connection was refused' is "$(get "$r" .refused)" 0
@@ -40,7 +40,7 @@ row_switchover() { # three times under ten writers
 
 row_failover() { # the primary is killed; seconds later another is promoted, and named
   local from=$primary to=$((primary % 3 + 1)) named r left
-  writers --clients 10
+  begin writers --clients 10; sleep 2
   k delete pod "auth-db-$from" --grace-period=0 --force >/dev/null 2>&1
   say "auth-db-$from is gone"
   sleep 3
@@ -48,7 +48,7 @@ row_failover() { # the primary is killed; seconds later another is promoted, and
   named=$(date +%s.%N)
   pooling "{\"primary\":{\"host\":\"auth-db-$to\"},\"replicas\":[{\"host\":\"auth-db-$(third "$from" "$to")\"}]}"
   sleep 10
-  r=$(writers_end)
+  end writers; r=$ended
   # When the last of the ten writers that stood still went on.
   left=$(jq -rs --argjson named "$named" '[.[] | select(.slow_ms) | .at - $named] | max // 0 | . * 100 | round / 100' "$work/writers")
   check 'every writer goes on within 5 s of the name' below "$left" 5
@@ -63,7 +63,7 @@ row_moved() { # the name of the primary follows another server, and the old one 
   local from=$primary to=$((primary % 3 + 1)) named r
   pooling "{\"primary\":{\"host\":\"auth-db-rw\"},\"replicas\":[{\"host\":\"auth-db-$(third "$from" "$to")\"}]}"
   await 30 'the condition' settled
-  hot --clients 10 --think 50ms
+  begin hot --clients 10 --think 50ms; sleep 2
   await 10 'connections to the old primary' at_old
   promote "$to"
   named=$(now)
@@ -74,9 +74,9 @@ row_moved() { # the name of the primary follows another server, and the old one 
   check 'left within 5 s' below "$named" 5
   sleep 2
   check 'and are not back' left_old
-  r=$(hot_ends)
+  end hot; r=$ended
   result "seconds_after_named=$named transactions=$(get "$r" .transactions) cut=$(get "$r" .cut)"
-  rebuild "$to" "$from"
+  rebuild "$to" "$from" anew
   pooling "{\"primary\":{\"host\":\"auth-db-$to\"},\"replicas\":$(replicas_of "$to")}"
   await 30 'the condition' settled
 }

@@ -121,6 +121,7 @@ fn other(kind: Kind, name: &str) -> Option<String> {
         Kind::Ciphers if name.contains("curve") => "prime256v1".to_owned(),
         Kind::Ciphers if name.contains("13") => "TLS_AES_256_GCM_SHA384".to_owned(),
         Kind::Ciphers => "HIGH:!aNULL".to_owned(),
+        Kind::Text => "You are in; welcome: (pool)".to_owned(),
         Kind::Sql => "SELECT 'it; = [x] # ; '".to_owned(),
         Kind::Name | Kind::Path | Kind::Mode => return None,
     })

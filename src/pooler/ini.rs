@@ -114,6 +114,12 @@ pub enum RenderError {
     /// Clients are known by certificates that are not looked at.
     #[error("parameters.auth_type cert needs tls.client.mode verify-full: else PgBouncer does not start")]
     NoCertificates,
+    /// Before 1.25 the whole list of hosts is looked for in each server's certificate.
+    #[error(
+        "with several replicas PgBouncer {0} refuses every certificate under tls.server.mode verify-full: use an image with 1.25 or newer, \
+         verify-ca, or one replica"
+    )]
+    HostNames(Version),
     /// Files for TLS are missing.
     #[error("tls.{side}.mode {mode} needs {what} in the Secret of tls.{side}.secretRef")]
     Certificate {
@@ -306,6 +312,9 @@ fn settings(given: &Given<'_>) -> Result<BTreeMap<&'static str, String>, RenderE
     let is = |name: &str, value: &str| all.get(name).is_some_and(|found| found == value);
     if is("auth_type", "cert") && !is("client_tls_sslmode", "verify-full") {
         return Err(RenderError::NoCertificates);
+    }
+    if wanted.replicas.len() > 1 && given.version < Version::new(1, 25, 0) && is("server_tls_sslmode", "verify-full") {
+        return Err(RenderError::HostNames(given.version));
     }
     Ok(all)
 }

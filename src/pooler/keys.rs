@@ -73,6 +73,8 @@ pub enum Kind {
     Ciphers,
     /// A name.
     Name,
+    /// A sentence for people.
+    Text,
     /// SQL, on one line.
     Sql,
     /// A file or a directory.

@@ -162,7 +162,7 @@ proptest! {
         let limits = ServerLimits { max_connections: max, superuser_reserved: 3, reserved, direct };
         let shares = split(&wanted, Some(&limits));
         let most = shares.most(&wanted).unwrap();
-        let budget = max.saturating_sub(3 + reserved + direct) as u64 * wanted.budget.share_percent as u64 / 100;
+        let budget = u64::from(max.saturating_sub(3 + reserved + direct)) * u64::from(wanted.budget.share_percent) / 100;
         if !shares.oversubscribed {
             // Each pooler's own and its agent's.
             prop_assert!(u64::from(wanted.instances.max(1)) * u64::from(most + 1) <= budget, "{}", shares.sentence);

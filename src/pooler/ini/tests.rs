@@ -134,6 +134,10 @@ fn users_are_looked_up_in_a_database_of_its_own() {
 fn tls_needs_its_files() {
     let tls = |mode: &str| Some(Tls { mode: mode.to_owned(), files: true });
     let mut wanted = Wanted { client_tls: tls("require"), server_tls: tls("verify-full"), ..sample() };
+    let several = rendered(&wanted, V24, ReadsGo::Replicas, ALL_FILES).unwrap_err();
+    assert_eq!(several, RenderError::HostNames(V24));
+    assert!(rendered(&wanted, Version::new(1, 25, 0), ReadsGo::Replicas, ALL_FILES).is_ok());
+    wanted.replicas.truncate(1);
     let error = |wanted: &Wanted, files| rendered(wanted, V24, ReadsGo::Replicas, files).unwrap_err().to_string();
     assert_eq!(
         error(&wanted, Files::default()),
@@ -346,18 +350,15 @@ fn connection_string(text: &str) -> Vec<(String, String)> {
     let (mut rest, mut all) = (text.trim_start(), vec![]);
     while !rest.is_empty() {
         let (key, after) = rest.split_once('=').unwrap();
-        let (value, after) = match after.strip_prefix('\'') {
-            Some(quoted) => {
-                let (bytes, mut end) = (quoted.as_bytes(), 0);
-                while bytes[end] != b'\'' || bytes.get(end + 1) == Some(&b'\'') {
-                    end += if bytes[end] == b'\'' { 2 } else { 1 };
-                }
-                (quoted[..end].replace("''", "'"), &quoted[end + 1..])
+        let (value, after) = if let Some(quoted) = after.strip_prefix('\'') {
+            let (bytes, mut end) = (quoted.as_bytes(), 0);
+            while bytes[end] != b'\'' || bytes.get(end + 1) == Some(&b'\'') {
+                end += if bytes[end] == b'\'' { 2 } else { 1 };
             }
-            None => {
-                let end = after.find(' ').unwrap_or(after.len());
-                (after[..end].to_owned(), &after[end..])
-            }
+            (quoted[..end].replace("''", "'"), &quoted[end + 1..])
+        } else {
+            let end = after.find(' ').unwrap_or(after.len());
+            (after[..end].to_owned(), &after[end..])
         };
         all.push((key.to_owned(), value));
         rest = after.trim_start();

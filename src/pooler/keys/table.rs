@@ -2,7 +2,7 @@
 
 use super::{
     Key,
-    Kind::{self, Bool, Bytes, Choice, Choices, Ciphers, Int, List, Mode, Name, Path, Seconds, Sql},
+    Kind::{self, Bool, Bytes, Choice, Choices, Ciphers, Int, List, Mode, Name, Path, Seconds, Sql, Text},
     Owner::{self, Free, Reserved, Typed},
     Reloadable::{self, Reload, Restart},
 };
@@ -111,6 +111,7 @@ pub const KEYS: &[Key] = &[
     key("log_pooler_errors", Bool, "1", 21, Reload, Free),
     key("log_stats", Bool, "1", 21, Reload, Free),
     key("logfile", Path, "", 21, Reload, Reserved("the log is the pod's")),
+    key("login_notify_message", Text, "", 26, Reload, Free),
     key("max_client_conn", Int(1, 1_000_000), "100", 21, Reload, Typed("maxClientConn")),
     key("max_db_client_connections", Int(0, INT), "0", 24, Reload, Free),
     key("max_db_connections", Int(0, INT), "0", 21, Reload, Typed("connectionBudget")),

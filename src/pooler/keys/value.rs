@@ -34,6 +34,7 @@ fn fits(kind: Kind, value: &str) -> bool {
         Kind::List => value.is_empty() || parts(value).all(|part| made_of(part, "_.")),
         Kind::Ciphers => made_of(value, "-_:!+@=."),
         Kind::Name => made_of(value, "-_."),
+        Kind::Text => value.is_empty() || made_of(value, " -_.,:;!?()/@+"),
         // A quote that is not closed would be the server's error at each use.
         Kind::Sql => !value.contains(['"', '\\']) && value.matches('\'').count().is_multiple_of(2),
         Kind::Path => value.starts_with('/') && made_of(value, "/-_."),
@@ -53,6 +54,7 @@ pub(super) fn allowed(kind: Kind) -> String {
         Kind::List => "names of letters, digits, _ and ., divided by commas".to_owned(),
         Kind::Ciphers => "a list as OpenSSL writes it, of letters, digits and -_:!+@=.".to_owned(),
         Kind::Name => "a name of letters, digits and -_.".to_owned(),
+        Kind::Text => "letters, digits, spaces and -_.,:;!?()/@+".to_owned(),
         Kind::Sql => "SQL with its single quotes closed, and without double quotes and backslashes".to_owned(),
         Kind::Path => "an absolute path".to_owned(),
     }

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn replica(n: u16) -> Endpoint {
+fn replica(n: usize) -> Endpoint {
     Endpoint { host: format!("r{n}"), port: 5432 }
 }
 
@@ -17,10 +17,10 @@ const LATE: Option<Behind> = Some(Behind { bytes: 1, seconds: 31.0 });
 const BETWEEN: Option<Behind> = Some(Behind { bytes: 12 << 20, seconds: 1.0 });
 
 /// What comes of looks at two replicas.
-fn looks(lag: &Lag, looks: &[[Option<Behind>; 2]]) -> Vec<(ReadsGo, Vec<u16>)> {
+fn looks(lag: &Lag, looks: &[[Option<Behind>; 2]]) -> Vec<(ReadsGo, Vec<usize>)> {
     let mut memory = Memory::default();
     let number = |endpoint: &Endpoint| endpoint.host[1..].parse().unwrap();
-    let sample = |(n, behind): (usize, &Option<Behind>)| Sample { endpoint: replica(n as u16), behind: *behind };
+    let sample = |(n, behind): (usize, &Option<Behind>)| Sample { endpoint: replica(n), behind: *behind };
     let decide = |look: &[Option<Behind>; 2]| {
         let decision = memory.decide(&look.iter().enumerate().map(sample).collect::<Vec<_>>(), lag);
         (decision.reads, decision.hosts.iter().map(number).collect())
@@ -112,7 +112,7 @@ proptest! {
         let (lag, mut memory) = (lag(min, when), Memory::default());
         let (mut out_since, mut well) = ([None::<usize>; 3], [0u32; 3]);
         for (round, samples) in rounds.iter().enumerate() {
-            let samples: Vec<_> = samples.iter().enumerate().map(|(n, behind)| Sample { endpoint: replica(n as u16), behind: *behind }).collect();
+            let samples: Vec<_> = samples.iter().enumerate().map(|(n, behind)| Sample { endpoint: replica(n), behind: *behind }).collect();
             let decision = memory.decide(&samples, &lag);
             // Never fewer than the minimum, unless the reads go elsewhere.
             match decision.reads {

@@ -54,8 +54,8 @@ fn what_is_wrong_is_said_by_its_line_and_without_the_secret() {
         parse("\"a\" \"x\"\n;\n\"a\" \"hunter2\""),
         Err(UserlistError::Double { line: 3, first: 1, user: "a".to_owned() })
     );
-    let many: String = (0..=MOST).map(|n| format!("\"u{n}\" \"x\"\n")).collect();
-    assert_eq!(parse(&many), Err(UserlistError::TooMany));
+    let many: Vec<String> = (0..=MOST).map(|n| format!("\"u{n}\" \"x\"\n")).collect();
+    assert_eq!(parse(&many.concat()), Err(UserlistError::TooMany));
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub const fn published() -> &'static [Advisory] {
     &PUBLISHED
 }
 
-/// From the project's changelog.
+/// From the project's changelog, in which their conditions are.
 const PUBLISHED: [Advisory; 12] = [
     advisory(
         "CVE-2025-2291",

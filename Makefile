@@ -27,7 +27,7 @@ demo-down: ## End the demo and leave nothing behind
 	@KUBECONFIG='$(GIVEN_KUBECONFIG)' examples/demo/demo down
 
 .PHONY: test
-test: check test-cluster enforcement e2e ## Every test: fmt, clippy, unit, golden, docs, charts, promtool, cluster, end to end
+test: check test-cluster enforcement pooling-ci e2e ## Every test: fmt, clippy, unit, golden, docs, charts, promtool, cluster, end to end
 
 .PHONY: check
 check: lab-build fmt clippy test-unit doc drift charts backtest alertmanager licences ## Everything that needs no running cluster
@@ -129,6 +129,18 @@ enforcement: lab image ## Two copies of a service under one load step, with and 
 bench-enforcement: lab image ## Figures of enforcement: the load step three times, Prometheus stopped for ten minutes at the peak, Prometheus that lies
 	cargo build --locked --bin plimsoll
 	KUBECONFIG='$(LAB_KUBECONFIG)' PLIMSOLL="$(TARGET)/debug/plimsoll" SOFT=1 tests/enforcement/run.sh step 3 dark 600 lies 180
+
+.PHONY: pooling
+pooling: lab image ## Poolers with real PgBouncer, Postgres, replicas and clients: restarts, switchovers, lag, kills. ROWS=ci for the quick ones
+	KUBECONFIG='$(LAB_KUBECONFIG)' PLIMSOLL=target/image/plimsoll CLIENT=target/client-image/pool-client tests/pooling/run.sh $(or $(ROWS),all)
+
+.PHONY: pooling-ci
+pooling-ci:
+	@$(MAKE) --no-print-directory pooling ROWS=ci
+
+.PHONY: bench-pooling
+bench-pooling: lab image ## pgbench through a pool, directly, and through a plain PgBouncer with the same settings; time to the first ready pool
+	KUBECONFIG='$(LAB_KUBECONFIG)' PLIMSOLL=target/image/plimsoll CLIENT=target/client-image/pool-client tests/pooling/bench.sh
 
 .PHONY: e2e
 e2e: lab image ## The demo with assertions: real pods, real HPA, real Prometheus

@@ -17,11 +17,13 @@ mod arena;
 mod pooler;
 mod pooler_agent;
 mod pooler_sql;
+mod prometheus;
 
 pub use arena::ArenaArgs;
 pub use pooler::PoolerArgs;
 pub use pooler_agent::PoolerAgentArgs;
 pub use pooler_sql::PoolerSqlArgs;
+pub use prometheus::PrometheusArgs;
 
 /// The load line for Kubernetes services: SLOs, scaling and disruption budgets from one PerformanceProfile per workload.
 #[derive(Debug, Parser)]
@@ -130,26 +132,6 @@ pub struct RunArgs {
     /// Profiles that are reconciled at the same time
     #[arg(long, env = "PLIMSOLL_CONCURRENCY", value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub concurrency: u16,
-}
-
-/// Which Prometheus, and how to talk to it.
-#[derive(Debug, Args)]
-pub struct PrometheusArgs {
-    /// The Prometheus to ask, as in http://prometheus.monitoring.svc:9090. Without it nothing is evaluated
-    #[arg(long, env = "PLIMSOLL_PROMETHEUS_URL", value_name = "URL")]
-    pub prometheus_url: Option<String>,
-
-    /// File with a bearer token for Prometheus; it is read again before each evaluation
-    #[arg(long, env = "PLIMSOLL_PROMETHEUS_BEARER_TOKEN_FILE", value_name = "FILE")]
-    pub prometheus_bearer_token_file: Option<PathBuf>,
-
-    /// File with the certificates (PEM) of the authorities that sign Prometheus' certificate
-    #[arg(long, env = "PLIMSOLL_PROMETHEUS_CA_FILE", value_name = "FILE")]
-    pub prometheus_ca_file: Option<PathBuf>,
-
-    /// Further header for Prometheus, as in X-Scope-OrgID=tenant; may be repeated
-    #[arg(long, env = "PLIMSOLL_PROMETHEUS_HEADER", value_name = "NAME=VALUE", value_delimiter = ',', value_parser = pair)]
-    pub prometheus_header: Vec<(String, String)>,
 }
 
 /// Flags that decide what rules look like.

@@ -27,12 +27,12 @@ mod http;
 mod install;
 mod mounted;
 mod peers;
-mod postgres;
+pub mod postgres;
 mod prepare;
-mod primary;
+pub mod primary;
 mod process;
 mod program;
-mod sample;
+pub mod sample;
 
 pub use follow::ConfigMapRef;
 pub use install::install;

@@ -44,6 +44,7 @@ const PURE: &[&str] = &[
     "src/profile/overlay/owners.rs",
     "src/profile/overlay/plan.rs",
     "src/profile/overlay/record.rs",
+    "src/profile/poolers",
     "src/profile/settings.rs",
     "src/profile/status",
     "src/profile/status.rs",

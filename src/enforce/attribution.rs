@@ -2,7 +2,7 @@
 
 use k8s_openapi::jiff::Timestamp;
 
-use super::{Objective, Verdict, decide::Turn, trust};
+use super::{Objective, Verdict, decide::Turn, memory::Pods, trust};
 
 /// A burn that begins this soon after a new template is put down to it, in seconds.
 const AFTER_RELEASE: i64 = 600;
@@ -126,6 +126,39 @@ pub(super) fn note_dependency(turn: &mut Turn<'_>) {
 /// Whether a dependency is held for the cause.
 pub(super) fn dependency_limited(turn: &Turn<'_>) -> bool {
     turn.now < turn.memory.dependency_until
+}
+
+/// Keeps account of the pods.
+pub(super) fn note_pods(turn: &mut Turn<'_>) {
+    let now = turn.now;
+    let workload = &turn.signals.workload;
+    let seen = &mut turn.memory.pods;
+    if seen.changed_at == 0 {
+        // The first look: those that are ready are taken to have been so for long, and those that are not, to have been asked for.
+        *seen = Pods {
+            replicas: workload.replicas,
+            ready: workload.ready,
+            grown_at: now,
+            changed_at: 1,
+            ..Pods::default()
+        };
+    }
+    if workload.replicas > seen.replicas {
+        seen.grown_at = now;
+    }
+    if workload.ready != seen.ready {
+        seen.changed_at = now;
+    }
+    if workload.ready > seen.ready {
+        seen.more_at = now;
+    }
+    if workload.ready < workload.replicas {
+        seen.missing_at = now;
+    }
+    if turn.signals.draining > 0 {
+        seen.drained_at = now;
+    }
+    (seen.replicas, seen.ready) = (workload.replicas, workload.ready);
 }
 
 /// Keeps account of pods that find no node, and of a need beyond the maximum.

@@ -52,6 +52,7 @@ pub fn decide(signals: &Signals, settings: &Settings, memory: &Memory) -> Decisi
     attribution::note_burn(&mut turn);
     attribution::note_release(&mut turn);
     attribution::note_dependency(&mut turn);
+    attribution::note_pods(&mut turn);
     turn.sizing = sizing::measure(&mut turn);
     attribution::note_capacity(&mut turn);
     floor::prove(&mut turn);

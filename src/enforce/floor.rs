@@ -7,14 +7,16 @@ use super::{
     Kind, Objective, attribution,
     decide::{Turn, Words},
     memory::Experiment,
-    per_cent, pods, trust,
+    per_cent, pods, sizing, trust,
 };
 
 /// A burn over one minute above this is fast, if five minutes burn as well, and rest on enough events.
 const FAST: f64 = 6.0;
 const ENOUGH_EVENTS: f64 = 300.0;
-/// Seconds between two raises.
+/// Seconds between two raises: what the first did is not seen before.
 const RAISE_EVERY: i64 = 60;
+/// Unless the need has grown by this since: then the first was made for less, and nothing has to be seen.
+const GREW: f64 = 1.25;
 /// Raised to the need times this.
 const MARGIN: f64 = 1.15;
 /// A queue that has grown is worked off with more, but with the margin no more than so many times the need.
@@ -139,10 +141,12 @@ pub(super) fn in_vain(turn: &Turn<'_>) -> bool {
 pub(super) fn raise(turn: &mut Turn<'_>) {
     let now = turn.now;
     let Some(evidence) = saturation(turn, NEAR) else { return };
-    if saturation(turn, BEYOND).is_some() {
+    // Requests that wait for a dependency are in flight as well: they do not show that pods are saturated.
+    if saturation(turn, BEYOND).is_some() && !attribution::dependency_limited(turn) {
         turn.memory.saturated_at = now;
     }
-    if !turn.settings.scaling || in_vain(turn) || now - turn.memory.raised_at < RAISE_EVERY {
+    let soon = now - turn.memory.raised_at < RAISE_EVERY && !grew(turn);
+    if !turn.settings.scaling || in_vain(turn) || soon {
         return;
     }
     let Some(measured) = turn.evidence() else { return };
@@ -183,7 +187,7 @@ pub(super) fn raise(turn: &mut Turn<'_>) {
             worst.burn_5m().unwrap_or(0.0)
         ),
         evidence,
-        bound: format!("at most {} replicas; one raise a minute", turn.most()),
+        bound: format!("at most {} replicas; one raise a minute, unless the need grows", turn.most()),
         expected: format!(
             "{floor} pods instead of {replicas}, and at most 0.7 of the bad share of {}",
             per_cent(share)
@@ -192,17 +196,38 @@ pub(super) fn raise(turn: &mut Turn<'_>) {
     turn.act(Kind::RaiseFloor, None, Some(now + PROVE_AFTER), words);
 }
 
-/// The pods to ask for; nothing while those that start are enough.
+/// Whether more is needed than the last raise was made for.
+fn grew(turn: &Turn<'_>) -> bool {
+    let before = f64::from(turn.memory.peak_need);
+    before > 0.0 && turn.sizing.need.is_some_and(|need| f64::from(need) > before * GREW)
+}
+
+/// Whether pods that are missing were lost, to a drain or a crash: a drain has just been seen, or nobody has asked for more pods and
+/// there is no rollout.
+fn lost(turn: &Turn<'_>) -> bool {
+    let (now, memory) = (turn.now, &turn.memory);
+    let recent = |at: i64| now - at < STARTING;
+    recent(memory.pods.drained_at) || !recent(memory.pods.grown_at) && !recent(memory.release.since)
+}
+
+/// The pods to ask for; nothing while those that start, or come back, are enough, and while nothing is seen yet of what they do. For pods
+/// that start the need counts with its margin; pods that come back were enough before, so only a need beyond them is one for more.
 fn wanted(turn: &Turn<'_>, replicas: i32, ready: i32) -> Option<i32> {
-    let starting = ready < replicas && turn.now - turn.memory.raised_at.max(turn.memory.burning_since) < STARTING;
+    let (now, memory) = (turn.now, &turn.memory);
+    let early = now - memory.raised_at.max(memory.burning_since) < STARTING;
+    let unseen = |at: i64| now - at < sizing::COUNTED;
+    let back = early && lost(turn) && unseen(memory.pods.missing_at);
+    // In a rollout there are new pods all the time.
+    let fresh = unseen(memory.pods.more_at) && now - memory.release.since >= STARTING;
+    let starting = early && (ready < replicas || fresh);
     let margin = (turn.sizing.slowdown.unwrap_or(1.0).max(1.0) * MARGIN).min(MOST_DRAIN);
-    let needed = turn.sizing.need.map(|need| pods(f64::from(need.max(turn.memory.peak_need.min(need * 2))) * margin));
-    match needed {
-        Some(needed) if starting => (needed > replicas).then_some(needed),
-        None if starting => None,
-        Some(needed) => Some(needed.max(pods(f64::from(ready) * STEP))),
-        None => Some(pods(f64::from(ready.max(1)) * 1.5)),
+    let need = turn.sizing.need.map(|need| need.max(memory.peak_need.min(need * 2)));
+    let needed = need.map(|need| pods(f64::from(need) * margin));
+    if back || starting {
+        let counts = if back { need } else { needed };
+        return needed.filter(|_| counts.is_some_and(|pods| pods > replicas));
     }
+    Some(needed.map_or(pods(f64::from(ready.max(1)) * 1.5), |needed| needed.max(pods(f64::from(ready) * STEP))))
 }
 
 /// Lowers the floor after the burn, step by step.

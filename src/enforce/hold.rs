@@ -13,6 +13,10 @@ const LONGEST: i64 = 1_800;
 const SATURATED_WITHIN: i64 = 3_600;
 /// A burn that goes on for this long, in seconds, while the pods have time to spare is not for want of them.
 const IN_VAIN: i64 = 600;
+/// A load below this share of the highest that there was while it was held is low.
+const LOW: f64 = 0.7;
+/// One that has been low for so long, in seconds, without a burn, is known to be low: a peak that comes again sooner finds its pods.
+const LOW_FOR: i64 = 900;
 
 /// Holds scale-down, or lets it go.
 pub(super) fn hold(turn: &mut Turn<'_>) {
@@ -30,14 +34,26 @@ pub(super) fn hold(turn: &mut Turn<'_>) {
     if let Some((objective, window, burn)) = burning(turn)
         && now - turn.memory.saturated_at <= SATURATED_WITHIN
         && !latched(turn)
+        && !attribution::dependency_limited(turn)
     {
         begin(turn, objective, window, burn);
     }
-    if turn.memory.open(Kind::HoldScaleDown).is_none() || turn.static_now() {
+    if turn.memory.open(Kind::HoldScaleDown).is_none() {
+        (turn.memory.held_rate, turn.memory.needed_at) = (0.0, 0);
+        return;
+    }
+    let low = low(turn);
+    if turn.static_now() {
         return;
     }
     if latched(turn) {
         turn.finish(Kind::HoldScaleDown, "more pods did not help");
+    } else if attribution::dependency_limited(turn) {
+        turn.memory.saturated_at = 0;
+        turn.finish(Kind::HoldScaleDown, "it burns for want of a dependency, not of pods");
+    } else if low {
+        turn.memory.saturated_at = 0;
+        turn.finish(Kind::HoldScaleDown, "no burn, and less than 0.7 of the load that there was, for 15 minutes");
     } else if calm(turn) {
         turn.finish(Kind::HoldScaleDown, "5m and 1h burn below 0.7");
     } else if burns_in_vain(turn) {
@@ -82,6 +98,8 @@ fn begin<'a>(turn: &mut Turn<'a>, objective: &'a Objective, window: &str, burn: 
 /// Fail-static: numbers that are gone never scale a service down.
 fn dark(turn: &mut Turn<'_>) {
     let until = turn.memory.trust.dark_since + trust::LONGEST_DARK;
+    // That the demand is low is not known.
+    turn.memory.needed_at = turn.now;
     if turn.memory.open(Kind::HoldScaleDown).is_some() || turn.paused() {
         return;
     }
@@ -107,6 +125,17 @@ fn burning<'a>(turn: &Turn<'a>) -> Option<(&'a Objective, &'static str, f64)> {
         windows.into_iter().filter_map(move |(window, burn)| Some((objective, window, burn?)))
     });
     all.filter(|(_, _, burn)| *burn > 1.0).max_by(|one, other| one.2.total_cmp(&other.2))
+}
+
+/// Whether the demand has been low for long, and nothing has burned. It must be seen to be low: a load that is not known is no low one.
+fn low(turn: &mut Turn<'_>) -> bool {
+    let rate = turn.evidence().and_then(|measured| measured.load).map(|load| load.rate);
+    let memory = &mut turn.memory;
+    memory.held_rate = memory.held_rate.max(rate.unwrap_or(0.0));
+    if memory.needed_at == 0 || rate.is_none_or(|rate| rate >= memory.held_rate * LOW) {
+        memory.needed_at = turn.now;
+    }
+    turn.now - memory.needed_at.max(memory.burned_at) >= LOW_FOR
 }
 
 fn calm(turn: &Turn<'_>) -> bool {

@@ -41,10 +41,18 @@ pub struct Memory {
     pub saturated_at: i64,
     /// Until when scale-down is held.
     pub hold_until: i64,
+    /// The most requests a second while it is held.
+    pub held_rate: f64,
+    /// When there were last nearly as many; not written, for it moves at every look.
+    #[serde(skip)]
+    pub needed_at: i64,
     /// What makes the numbers trusted or not.
     pub trust: Trust,
     /// What is known of the size that is needed.
     pub learned: Learned,
+    /// What became of the pods; not written, for it is of minutes.
+    #[serde(skip)]
+    pub pods: Pods,
     /// Releases.
     pub release: Release,
     /// Until when a dependency is taken for the cause.
@@ -157,6 +165,28 @@ pub struct Learned {
     /// The last requests a second, newest last, with their times.
     #[serde(skip)]
     pub rates: Vec<(i64, f64)>,
+    /// How much the rate varies, in variances of a Poisson process; 0 while not known. It comes back within minutes.
+    #[serde(skip)]
+    pub noise: f64,
+}
+
+/// What became of the pods within the last minutes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pods {
+    /// Pods that were asked for at the last look.
+    pub replicas: i32,
+    /// Pods that were ready.
+    pub ready: i32,
+    /// When more were asked for.
+    pub grown_at: i64,
+    /// When the ready ones became more, or fewer.
+    pub changed_at: i64,
+    /// When they became more.
+    pub more_at: i64,
+    /// When there were last fewer ready than asked for.
+    pub missing_at: i64,
+    /// When there was last one on a cordoned node.
+    pub drained_at: i64,
 }
 
 /// Releases.
@@ -203,6 +233,7 @@ impl Memory {
             (&mut all.learned.target, before.learned.target),
             (&mut all.learned.series_per_pod, before.learned.series_per_pod),
             (&mut all.release.rate, before.release.rate),
+            (&mut all.held_rate, before.held_rate),
         ] {
             // A fifth: what is learned comes back within minutes.
             let near = then > 0.0 && (*now / then - 1.0).abs() < 0.2;

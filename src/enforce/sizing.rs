@@ -21,6 +21,22 @@ const WEIGHT: f64 = 0.1;
 const AHEAD: f64 = 75.0;
 /// And by no more than to so many times the present.
 const MOST_AHEAD: f64 = 1.25;
+/// Seconds between the first and the last of the scrapes that lie within a range of a minute. Where the range is longer a jump is taken
+/// for smaller than it is.
+const SPAN: f64 = 45.0;
+/// Seconds between two values of a rate: the interval at which the rules are evaluated.
+const EVERY: f64 = 15.0;
+/// Growth counts only beyond so many deviations of the noise.
+const DEVIATIONS: f64 = 3.0;
+/// The noise as long as little was measured, and the most that it is taken for, in variances of a Poisson process.
+const UNKNOWN_NOISE: f64 = 16.0;
+const MOST_NOISE: f64 = 10_000.0;
+/// The noise moves by this factor towards the median of what is measured: a median, for jumps are rare and must not count as noise.
+const NOISE_STEP: f64 = 1.1;
+/// The median of the squared deviation of a normal distribution, as a share of its variance.
+const MEDIAN: f64 = 0.455;
+/// A pod is counted from its second scrape on, and wholly when the range lies after that: so many seconds after it was ready.
+pub(super) const COUNTED: i64 = 75;
 /// CPU below this, per cent of requests, tells nothing of what a pod can do.
 const TELLING_CPU: f64 = 20.0;
 /// The autoscaler leaves its metric alone within a tenth of the target, so that on the mean it is a little above.
@@ -51,15 +67,18 @@ pub struct Sizing {
 pub(super) fn measure(turn: &mut Turn<'_>) -> Sizing {
     let Some(load) = turn.evidence().and_then(|measured| measured.load) else { return by_cpu(turn) };
     let Some(mean) = load.mean_seconds() else { return by_cpu(turn) };
+    let counted = all_counted(turn);
     learn_service(turn, mean);
-    learn_per_pod(turn, load.in_flight);
+    // What they carried is work: requests that queue are in flight as well.
+    let carried = load.in_flight.min(load.rate * turn.memory.learned.service_seconds);
+    learn_per_pod(turn, carried, counted);
     let learned = &turn.memory.learned;
     if learned.service_seconds <= 0.0 || learned.per_pod <= 0.0 {
         return by_cpu(turn);
     }
     let ready = f64::from(turn.signals.workload.ready.max(1));
     let pressure = load.in_flight / (ready * learned.per_pod);
-    let work = load.rate * growth(turn, load.rate) * turn.memory.learned.service_seconds;
+    let work = expected(turn, load.rate, counted) * turn.memory.learned.service_seconds;
     let learned = &turn.memory.learned;
     // Square-root staffing: with few slots the share that must be idle is larger (Halfin and Whitt, 1981; β = 1).
     let by_root = turn.settings.concurrency.map_or(0.0, |slots| (work + work.sqrt()) / slots);
@@ -116,7 +135,13 @@ fn learn_service(turn: &mut Turn<'_>, mean: f64) {
     }
 }
 
-fn learn_per_pod(turn: &mut Turn<'_>, in_flight: f64) {
+/// Whether the ready pods have been the same for as long as the range looks back: a new pod is not counted at first, and then what
+/// it takes over from others looks like growth.
+const fn all_counted(turn: &Turn<'_>) -> bool {
+    turn.now - turn.memory.pods.changed_at >= COUNTED
+}
+
+fn learn_per_pod(turn: &mut Turn<'_>, work: f64, counted: bool) {
     let clean = clean(turn);
     let settled = turn.signals.workload.ready >= turn.signals.workload.replicas && turn.signals.workload.ready > 0;
     let ready = f64::from(turn.signals.workload.ready.max(1));
@@ -142,10 +167,10 @@ fn learn_per_pod(turn: &mut Turn<'_>, in_flight: f64) {
         let weight = if part { WEIGHT / 20.0 } else { WEIGHT };
         learned.series_per_pod = if known > 0.0 { known + weight * (now / ready - known) } else { now / ready };
     }
-    if !clean || !settled || in_flight <= 0.0 || part {
+    if !clean || !settled || !counted || work <= 0.0 || part {
         return;
     }
-    let carried = in_flight / ready;
+    let carried = work / ready;
     match cpu {
         // Well below its target the CPU is extrapolated, but not beyond three times what was seen.
         Some((now, target)) if now >= TELLING_CPU => {
@@ -158,19 +183,49 @@ fn learn_per_pod(turn: &mut Turn<'_>, in_flight: f64) {
     }
 }
 
-/// How the load grows while pods start, where it grows beyond the noise; from 1 on.
-fn growth(turn: &mut Turn<'_>, rate: f64) -> f64 {
+/// Requests a second that the pods that are asked for now will get: what comes, what the range of the rate does not show yet, and
+/// what it grows to while pods start. Growth is what is beyond the noise, and no more.
+fn expected(turn: &mut Turn<'_>, rate: f64, counted: bool) -> f64 {
     let now = turn.now;
-    let rates = &mut turn.memory.learned.rates;
-    rates.retain(|(at, _)| now - at <= 70 && *at < now);
-    rates.push((now, rate));
-    let Some((at, before)) = rates.first().copied().filter(|(at, _)| now - at >= 40) else { return 1.0 };
-    #[expect(clippy::cast_precision_loss, reason = "at most 70 seconds")]
-    let seconds = (now - at) as f64;
-    let growth = rate - before;
-    // Both are counts over a minute of a Poisson process at the least: their variance is the rate over 60 s.
-    let noise = ((rate + before) / 60.0).sqrt();
-    if growth > 3.0 * noise && rate > 0.0 { (1.0 + growth / seconds * AHEAD / rate).min(MOST_AHEAD) } else { 1.0 }
+    let learned = &mut turn.memory.learned;
+    learned.rates.retain(|(at, _)| now - at <= 70 && *at < now);
+    let new = learned.rates.last().is_none_or(|(_, last)| last.to_bits() != rate.to_bits());
+    let latest = latest(&learned.rates, rate, now);
+    learned.rates.push((now, rate));
+    // Of a Poisson process: a rate over a span has the variance of the rate by the span. Of the latest the span is that of one value,
+    // and twice, for what went out of the range; of growth, that of the range.
+    let unit = if learned.noise > 0.0 { learned.noise } else { UNKNOWN_NOISE };
+    let deviations = |variance: f64| DEVIATIONS * (variance * unit).sqrt();
+    let mut most = rate;
+    if let Some(latest) = latest.filter(|_| counted) {
+        let variance = rate * 2.0 / EVERY;
+        most = most.max(latest - deviations(variance));
+        if new && variance > 0.0 {
+            let wide = (latest - rate).powi(2) / variance > unit * MEDIAN;
+            learned.noise = (if wide { unit * NOISE_STEP } else { unit / NOISE_STEP }).clamp(1.0, MOST_NOISE);
+        }
+    }
+    let first = learned.rates.first().copied().filter(|(at, _)| now - at >= 40 && counted);
+    if let Some((at, before)) = first {
+        let growth = rate - before - deviations((rate + before) / 60.0);
+        most = most.max((rate + growth.max(0.0) / seconds(now - at) * AHEAD).min(rate * MOST_AHEAD));
+    }
+    most
+}
+
+/// The rate between the last two values, where all before it is known. A rate over a span follows a jump as slowly as the span is
+/// long; by how much it moves says how high the jump is: x(t) = x(t - span) + span · dR/dt.
+fn latest(rates: &[(i64, f64)], rate: f64, now: i64) -> Option<f64> {
+    let (at, last) = rates.iter().rev().find(|(_, last)| last.to_bits() != rate.to_bits())?;
+    // The time at which this value came.
+    let came = rates.iter().find(|(since, _)| since > at).map_or(now, |(since, _)| *since);
+    let (_, before) = rates.iter().rev().find(|(since, _)| seconds(came - since) >= SPAN)?;
+    Some(before + SPAN * (rate - last) / seconds(came - at).max(EVERY))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "at most some minutes")]
+fn seconds(whole: i64) -> f64 {
+    whole as f64
 }
 
 fn move_target(turn: &mut Turn<'_>, pressure: f64) {

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustls::pki_types::UnixTime;
 use tokio::{
     sync::watch,
     time::{MissedTickBehavior, interval, sleep},
@@ -14,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     board::Board,
+    certificates,
     complaints::Complaints,
     console::Console,
     exporter::Pooler,
@@ -238,6 +240,9 @@ impl Agent {
         problems.extend(self.loading.problems().iter().cloned());
         problems.extend(self.pausing.problem());
         problems.extend(self.sensing.problems());
+        let mounted = self.setup.mounted.borrow().clone();
+        let sides = [("client", &mounted.client_tls), ("server", &mounted.server_tls)];
+        problems.extend(certificates::remarks(sides, UnixTime::now()));
         let names = self.loading.on_primary();
         let said = self.complaints.problems(Instant::now(), |database| names.iter().any(|name| name == database));
         problems.extend(said);

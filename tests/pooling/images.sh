@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# The images of the pooling tests, from Debian packages: localhost/pgbouncer:1.24.1 and localhost/postgres:17, in the lab's node.
+# The images of the pooling tests, in the lab's node: localhost/pgbouncer:1.24.1 and localhost/postgres:17 from Debian packages, and
+# localhost/pool-client:dev from the example pool-client, static or not.
 #
-#   tests/pooling/images.sh
+#   tests/pooling/images.sh [POOL-CLIENT]
 #
 # Unpacked roots are kept in $LAB_HOME/rootfs; an image is packed again when its recipe changes or the node is a new one.
 set -euo pipefail
@@ -42,3 +43,18 @@ image() { # NAME:TAG PROGRAM VERSION PACKAGE…: fails when the package is no lo
 
 image localhost/pgbouncer:1.24.1 /usr/sbin/pgbouncer '1\.24\.1' pgbouncer
 image localhost/postgres:17 /usr/lib/postgresql/17/bin/postgres '17\.[0-9]*' postgresql-17
+
+if [ -n "${1:-}" ]; then
+  stamp=$loaded/pool-client:dev digest=$(sha256sum <"$1" | cut -c1-16)
+  if [ "$(cat "$stamp" 2>/dev/null)" != "$digest" ]; then
+    work=$(mktemp -d "$home/rootfs/client.XXXXXX")
+    trap 'rm -rf "$work"' EXIT
+    # A program that is not static needs the C library, and pgbouncer's root has a newer one than this machine.
+    cp -al "$home/rootfs/pgbouncer-"*/. "$work"
+    rm "$work/usr/sbin/pgbouncer"
+    install -s "$1" "$work/pool-client"
+    $lab image localhost/pool-client:dev "$work" /pool-client
+    echo "$digest" >"$stamp"
+    echo 'loaded localhost/pool-client:dev'
+  fi
+fi

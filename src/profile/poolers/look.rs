@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use k8s_openapi::api::{autoscaling::v2::HorizontalPodAutoscaler, core::v1::Pod};
 
 use super::summary::{KeepsUp, Summary, summary};
-use crate::pooler::report::Report;
+use crate::pooler::report::{Phase, Report};
 
 /// Looks in a row without an answer after which a pod is said not to answer.
 const SILENT: u32 = 3;
@@ -138,7 +138,8 @@ impl Past {
 
     /// Whether clients get a server without waiting; if not, what they wait for.
     fn keeps_up(&mut self, reports: &[&Report], cpu: Option<f64>, now: i64) -> Option<KeepsUp> {
-        if reports.is_empty() {
+        // Before they serve nobody can wait for them.
+        if !reports.iter().any(|report| report.phase != Phase::Starting) {
             return self.judged;
         }
         let waits = reports.iter().any(|report| {
@@ -215,7 +216,7 @@ mod tests {
 
     fn look(waiting: u32, wait: f64, cpu: Option<f64>) -> Look {
         let clients = Clients { active: 20, waiting, max_wait_seconds: wait, waiting_share: None };
-        let report = Report { clients, ..Report::default() };
+        let report = Report { clients, phase: Phase::Running, ..Report::default() };
         let pod = PodLook { name: "p-0".to_owned(), leaving: false, runs: true, stuck: None, report: Some(report) };
         Look { pods: vec![pod], cpu }
     }

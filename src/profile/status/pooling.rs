@@ -9,6 +9,7 @@ use crate::{
     pooler::{
         report::ReadsGo,
         version::{Version, advisories},
+        wanted::{KEY, hash},
     },
     profile::{
         children::Outcome,
@@ -81,6 +82,12 @@ fn left(facts: &Facts<'_>, type_: &'static str) -> Option<Verdict> {
     Some(Verdict::new(type_, truth, reason, condition.message.clone()))
 }
 
+/// What poolers follow while nothing is changed for them.
+fn written(facts: &Facts<'_>) -> Option<String> {
+    let config = facts.observed.live.pooler.config.as_ref()?;
+    Some(hash(config.data.as_ref()?.get(KEY)?))
+}
+
 /// What is seen; nothing where the profile has no poolers.
 pub fn status(facts: &Facts<'_>) -> Option<PoolingStatus> {
     if matches!(facts.checked.pooling, Part::Unwanted(_)) {
@@ -93,14 +100,15 @@ pub fn status(facts: &Facts<'_>) -> Option<PoolingStatus> {
     let plan = plan(facts);
     let nothing = Summary::default();
     let seen = facts.poolers.unwrap_or(&nothing);
-    let loaded = plan.map_or(0, |plan| seen.loaded(&plan.document.hash));
+    let wanted = plan.map(|plan| plan.document.hash.clone()).or_else(|| written(facts));
+    let loaded = wanted.as_deref().map_or(0, |hash| seen.loaded(hash));
     let of = |count: u32| format!("{count}/{instances}");
     let pause = plan.and_then(|plan| plan.document.wanted.pause.as_ref());
     Some(PoolingStatus {
         instances,
         ready,
         version: Some(seen.versions.join(", ")).filter(|versions| !versions.is_empty()),
-        wanted: plan.map(|plan| plan.document.hash.clone()),
+        wanted,
         loaded: of(loaded),
         clients: facts.poolers.map(|seen| PoolingClients {
             active: i64::from(seen.numbers.active),

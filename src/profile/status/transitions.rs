@@ -33,7 +33,11 @@ pub fn transitions(old: &PerformanceProfileStatus, new: &PerformanceProfileStatu
         }
         match (&*condition.status, before.map(|before| &*before.status)) {
             ("False", _) => all.push(Transition {
-                warning: !matches!(&*condition.reason, reasons::PAUSED | reasons::OBSERVING),
+                // What is meant, or is on its way, is no cause for alarm.
+                warning: !matches!(
+                    &*condition.reason,
+                    reasons::PAUSED | reasons::OBSERVING | reasons::ROLLING_OUT | reasons::NOT_LOADED
+                ),
                 reason: condition.reason.clone(),
                 note: format!("{}: {}", condition.type_, condition.message),
             }),

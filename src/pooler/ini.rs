@@ -362,6 +362,9 @@ fn tls(side: &'static str, wanted: Option<&Tls>, given: &Given<'_>) -> Result<Se
     }
     if mode != "disable" && ca {
         all.push((authority, format!("{place}/ca.crt")));
+    } else if mode != "disable" && clients {
+        // Nobody is verified by it. But without any `PgBouncer` loads the system's authorities, and does not start in an image without them.
+        all.push((authority, format!("{place}/tls.crt")));
     }
     Ok(all)
 }

@@ -27,7 +27,8 @@ all=(prepared reload cancel restart image kill switchover failover moved lag bud
 rows=("$@")
 case ${1:-all} in
   all) rows=("${all[@]}") ;;
-  ci) rows=(prepared reload cancel restart switchover lag); export REPEAT=1 ;;
+  ci) rows=(prepared reload cancel restart switchover failover kill lag); export REPEAT=1 ;;
+  none) rows=() ;;
 esac
 
 setup

@@ -157,6 +157,9 @@ fn tls_needs_its_files() {
     ] {
         assert!(ini.lines().any(|found| found == line), "{line}\n{ini}");
     }
+    // An image may have no authorities of its own, and `PgBouncer` loads some even where it verifies nobody.
+    let ini = rendered(&wanted, V24, ReadsGo::Replicas, Files { client_ca: false, ..ALL_FILES }).unwrap().ini;
+    assert!(ini.contains("client_tls_ca_file = /etc/plimsoll/client-tls/tls.crt"), "{ini}");
     wanted.settings.parameters.insert("auth_type".to_owned(), "cert".to_owned());
     assert!(error(&wanted, ALL_FILES).contains("needs tls.client.mode verify-full"));
     wanted.client_tls = tls("nonsense");

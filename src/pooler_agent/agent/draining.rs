@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use super::Agent;
 use crate::{
     pooler::drain::{Client, Drain, EVERY, PASS, Seen, Step},
-    pooler_agent::console::Row,
+    pooler_agent::{console::Row, process::Health},
 };
 
 /// How long clients have to leave by themselves where no document says so.
@@ -43,7 +43,12 @@ impl Agent {
     pub(super) async fn drain(&mut self) -> bool {
         let (Some(process), Some(mut draining)) = (self.process.clone(), self.draining.take()) else { return true };
         let health = process.health().borrow().clone();
-        let seen = if health.ended { Seen::Ended } else { self.clients().await };
+        let seen = match health {
+            Health { ended: true, .. } => Seen::Ended,
+            // It dies again and again, and has no clients that could be waited for.
+            Health { pid: None, .. } => Seen::Clients(vec![]),
+            Health { .. } => self.clients().await,
+        };
         let step = draining.memory.step(self.now(), &seen);
         let wait = match step {
             Step::Done => return true,

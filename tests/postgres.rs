@@ -55,11 +55,9 @@ fn plan(primary: Endpoint, replicas: Vec<Endpoint>) -> Plan {
 
 /// Waits for a sample that is as it should be, at most so many seconds.
 async fn until(sampler: &Sampler, seconds: u64, what: &str, mut holds: impl FnMut(&Sample) -> bool) -> Duration {
-    let (start, mut samples) = (Instant::now(), sampler.samples());
-    let found = tokio::time::timeout(Duration::from_secs(seconds), samples.wait_for(|sample| holds(sample))).await;
-    if found.is_err() {
-        panic!("{what}: not within {seconds} s: {:?}", sampler.samples().borrow().clone());
-    }
+    let (start, mut looks) = (Instant::now(), sampler.samples());
+    let found = tokio::time::timeout(Duration::from_secs(seconds), looks.wait_for(|sample| holds(sample))).await;
+    assert!(found.is_ok(), "{what}: not within {seconds} s: {:?}", sampler.samples().borrow().clone());
     start.elapsed()
 }
 

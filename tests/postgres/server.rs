@@ -53,7 +53,7 @@ impl Programs {
         self.root.join(self.inside(name).trim_start_matches('/'))
     }
 
-    fn run(&self, mut command: Command) -> String {
+    fn run(mut command: Command) -> String {
         let output = command.output().unwrap();
         let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{command:?}: {text}");
@@ -71,7 +71,7 @@ impl Programs {
             "--auth-local=trust",
             "--auth-host=scram-sha-256",
         ]);
-        self.run(initdb);
+        Self::run(initdb);
         let pool = "host replication all 127.0.0.1/32 trust\n";
         let hba = self.outside("primary/pg_hba.conf");
         fs::write(&hba, format!("{pool}{}", fs::read_to_string(&hba).unwrap())).unwrap();
@@ -87,7 +87,7 @@ impl Programs {
         let mut copy = self.command("pg_basebackup");
         copy.args(["-h", "127.0.0.1", "-p", &of.to_string(), "-U", "postgres", "-D", &self.inside("replica")]);
         copy.args(["-R", "-c", "fast", "-X", "stream"]);
-        self.run(copy);
+        Self::run(copy);
         self.start("replica", port, "")
     }
 
@@ -165,7 +165,7 @@ impl Server<'_> {
 
     /// Runs statements as the superuser, and answers what they say.
     pub fn sql(&self, sql: &str) -> String {
-        self.programs.run(self.psql(sql))
+        Programs::run(self.psql(sql))
     }
 }
 

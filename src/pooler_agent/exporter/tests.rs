@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use super::*;
 use crate::pooler::{
     report::{Clients, Phase, PrimarySeen, Problem, ReadsGo, ReplicaSeen, Servers, Split},
@@ -132,7 +134,7 @@ fn columns_of_other_versions_are_found_by_their_names() {
 fn names_that_clients_make_up_are_bounded() {
     let mut text = "user|database|state|application_name\n".to_owned();
     for index in 0..1_000 {
-        text.push_str(&format!("web|app|active|made up {index}\n"));
+        let _ = writeln!(text, "web|app|active|made up {index}");
     }
     text.push_str("web|app|active|many\nweb|app|active|many\n");
     let said = lines(&Answers { clients: rows(&text), ..Answers::default() });

@@ -107,10 +107,15 @@ mod tests {
     fn a_replica_that_stands_still_falls_behind() {
         let (start, history) = history(&[(0, 100), (10, 200), (20, 300), (30, 400)]);
         let at = start + Duration::from_secs(30);
-        assert_eq!(history.behind(at, 100, Some(28.0)).unwrap().seconds, 28.0, "its own clock may know better");
-        assert_eq!(history.behind(at, 150, None).unwrap().seconds, 30.0);
-        assert_eq!(history.behind(at, 50, Some(4_000.0)).unwrap().seconds, 4_000.0, "since before what is known");
-        assert_eq!(history.behind(at, 50, None).unwrap().seconds, 30.0, "at least since what is known");
+        for (replayed, own, seconds, why) in [
+            (100, Some(28.0), 28.0, "its own clock may know better"),
+            (150, None, 30.0, "it had all at the start"),
+            (50, Some(4_000.0), 4_000.0, "since before what is known"),
+            (50, None, 30.0, "at least since what is known"),
+        ] {
+            let behind = history.behind(at, replayed, own).unwrap();
+            assert_eq!(behind, Behind { bytes: 400 - replayed, seconds }, "{why}");
+        }
     }
 
     #[test]

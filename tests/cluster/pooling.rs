@@ -32,7 +32,7 @@ const CHILDREN: [(&str, &str); 11] = [
 
 /// Poolers whose pods no node takes: what runs in them is not this suite's matter.
 fn pooled(more: &str) -> String {
-    let more: String = more.lines().map(|line| format!("\n    {line}")).collect();
+    let more = more.lines().flat_map(|line| ["\n    ", line]).collect::<String>();
     profile_with(
         "web",
         "web",

@@ -74,6 +74,8 @@ async fn wait_for_document(cluster: &Cluster, what: &str, judge: impl Fn(&Wanted
 #[ignore = "needs a cluster: make test-cluster"]
 async fn poolers_come_and_go_with_their_declaration() {
     let cluster = Cluster::new().await;
+    let restricted = json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}});
+    cluster.edit("Namespace", &cluster.namespace, restricted).await;
     let mut operator = operator(&cluster).await;
     let profile = cluster.apply_yaml(&pooled("")).await;
     for (kind, name) in CHILDREN {
@@ -81,6 +83,7 @@ async fn poolers_come_and_go_with_their_declaration() {
         assert_eq!(child["metadata"]["ownerReferences"][0]["uid"], profile["metadata"]["uid"], "{kind} {name}");
         assert_eq!(child["metadata"]["labels"]["plimsoll.dev/profile"], "web", "{kind} {name}");
     }
+    cluster.wait_for("Pod", "web-pgbouncer-1").await;
     let message = cluster.wait_for_condition("web", "PoolingReady", "False", "RollingOut").await;
     assert!(message.contains("0 of 2 poolers are ready"), "{message}");
     cluster.wait_for_condition("web", "Ready", "False", "RollingOut").await;

@@ -137,15 +137,7 @@ impl Controller {
         let poolers = Poolers::default();
         let (decided, decisions_made) = mpsc::unbounded_channel();
         let (looked, looks_made) = mpsc::unbounded_channel();
-        let watching = PoolerWatch {
-            client: self.shared.client.clone(),
-            namespace: self.namespace.clone(),
-            profiles: profiles.clone(),
-            autoscalers: stores.autoscalers.clone(),
-            poolers: poolers.clone(),
-            news: looked,
-        };
-        let watching = watching.run(stop.clone());
+        let watching = self.watching(&stores, poolers.clone(), looked).run(stop.clone());
         let enforcer = Enforcer {
             client: self.shared.client.clone(),
             stores: stores.clone(),
@@ -158,23 +150,7 @@ impl Controller {
             news: decided,
         };
         let enforcing = enforcer.run(stop.clone());
-        let context = Arc::new(Context {
-            client: self.shared.client.clone(),
-            settings: self.shared.settings.clone(),
-            stores,
-            kinds,
-            decisions,
-            poolers,
-            memory: crate::kube::AppliedMemory::default(),
-            rule_apis: self.shared.rule_apis.clone(),
-            scaler_apis: self.shared.scaler_apis.clone(),
-            records: super::adoption::Records::default(),
-            snapshots: self.shared.snapshots.clone(),
-            recorder: self.shared.recorder.clone(),
-            backoff: super::backoff::Backoff::default(),
-            metrics: Arc::clone(&self.shared.metrics),
-            overrides,
-        });
+        let context = self.context(stores, kinds, decisions, poolers, overrides);
         let tidying = tidy(Arc::clone(&context), stop.clone());
         let giving_back = give_back(Arc::clone(&context), self.namespace.clone(), stop.clone());
         let running = main
@@ -218,6 +194,49 @@ impl Controller {
                 std::future::ready(())
             });
         tokio::join!(running, tidying, enforcing, watching, giving_back);
+    }
+
+    fn watching(
+        &self,
+        stores: &Stores,
+        poolers: Poolers,
+        news: mpsc::UnboundedSender<ObjectRef<Guarded>>,
+    ) -> PoolerWatch {
+        PoolerWatch {
+            client: self.shared.client.clone(),
+            namespace: self.namespace.clone(),
+            profiles: stores.profiles.clone(),
+            autoscalers: stores.autoscalers.clone(),
+            poolers,
+            news,
+        }
+    }
+
+    fn context(
+        &self,
+        stores: Stores,
+        kinds: Arc<TargetKinds>,
+        decisions: Decisions,
+        poolers: Poolers,
+        overrides: Overrides,
+    ) -> Arc<Context> {
+        Arc::new(Context {
+            client: self.shared.client.clone(),
+            settings: self.shared.settings.clone(),
+            stores,
+            kinds,
+            decisions,
+            poolers,
+            memory: crate::kube::AppliedMemory::default(),
+            rule_apis: self.shared.rule_apis.clone(),
+            scaler_apis: self.shared.scaler_apis.clone(),
+            records: super::adoption::Records::default(),
+            snapshots: self.shared.snapshots.clone(),
+            recorder: self.shared.recorder.clone(),
+            backoff: super::backoff::Backoff::default(),
+            metrics: Arc::clone(&self.shared.metrics),
+            overrides,
+        })
     }
 
     fn api<K>(&self) -> Api<K>

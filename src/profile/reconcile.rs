@@ -113,7 +113,7 @@ async fn pipeline(profile: &PerformanceProfile, context: &Context) -> Result<Act
     let snapshot = Arc::clone(&context.snapshots.borrow());
 
     let reader = Reader { client: &context.client, stores: &context.stores, kinds: &context.kinds };
-    let observed = reader.observe(profile, rule_apis, scaler_apis, now).await?;
+    let observed = Box::pin(reader.observe(profile, rule_apis, scaler_apis, now)).await?;
     let checked = validate(profile, &observed, &context.settings);
     let owner: Key = (checked.namespace.clone(), checked.name.clone());
     let decided = context.decisions.get(&owner, profile.metadata.uid.as_deref().unwrap_or_default());

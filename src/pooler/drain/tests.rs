@@ -24,7 +24,8 @@ fn drained(
             steps.push((now, step, clients.len()));
         }
         now += match step {
-            Step::Done => return steps,
+            // QUIT leaves nothing that could go on.
+            Step::Done | Step::Quit => return steps,
             Step::Wait(time) => time,
             Step::Release(idle) => {
                 clients.retain(|client| client.linked || client.idle <= idle);
@@ -34,8 +35,6 @@ fn drained(
                 interrupted = true;
                 EVERY
             }
-            // QUIT leaves nothing that could go on.
-            Step::Quit => return steps,
         };
     }
     panic!("it does not end: {:?}", steps.last());

@@ -146,7 +146,7 @@ pub fn ready(facts: &Facts<'_>) -> Option<Verdict> {
     let outcomes = facts.applied.pooler.outcomes();
     // What is not wanted is there no more; what is in its way is said.
     let first: Option<&Outcome> = outcomes.iter().find(|outcome| outcome.why.is_some()).copied();
-    let Some(outcome) = first.or_else(|| outcomes.first().copied()) else { return None };
+    let outcome = first.or_else(|| outcomes.first().copied())?;
     let written = child(conditions::POOLING_READY, &facts.checked.pooling, outcome);
     match plan(facts) {
         Some(plan) if written.truth == Truth::True => Some(running(facts, plan)),

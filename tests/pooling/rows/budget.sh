@@ -44,6 +44,10 @@ row_thousand() { # a thousand clients on the defaults, each asking something eve
   check 'none failed' is "$(get "$r" .failed)" 0
   result "connections=1000 answered=$(get "$r" .answered) refused=$(get "$r" .refused) failed=$(get "$r" .failed) query_p99_ms=$(get "$r" .query_ms.p99) cpu_millicores_of_each_pooler_mean=$((cpu / $(instances))) memory_mib_of_each_pooler=$usage"
 }
-stats() { kubectl get --raw /api/v1/nodes/node1/proxy/stats/summary | jq --arg ns "$ns" '[.pods[] | select(.podRef.namespace == $ns and (.podRef.name | startswith("auth-pgbouncer-"))) | .containers[] | select(.name == "pgbouncer")]'; }
-cpu_seconds() { stats | jq '[.[].cpu.usageCoreNanoSeconds // 0] | add / 1e9'; }
-memory() { stats | jq -r '[.[].memory.workingSetBytes / 1048576 | round | tostring] | join(",")'; }
+# What metrics-server reads too.
+of_poolers() { # METRIC
+  kubectl get --raw /api/v1/nodes/node1/proxy/metrics/resource | awk -v name="$1{" -v ns="namespace=\"$ns\"" '
+    index($0, name) == 1 && index($0, ns) && /container="pgbouncer"/ && /pod="auth-pgbouncer-/ { print $2 }'
+}
+cpu_seconds() { of_poolers container_cpu_usage_seconds_total | awk '{ sum += $1 } END { printf "%.3f", sum }'; }
+memory() { of_poolers container_memory_working_set_bytes | awk '{ printf "%s%.0f", sep, $1 / 1048576; sep = "," }'; }

@@ -21,7 +21,7 @@ fn settings() -> Settings {
 }
 
 fn checked(more: &str) -> (Part<PoolingPlan>, Vec<Finding>) {
-    let spec = format!("{POSTGRES}{}", more.lines().map(|line| format!("    {line}\n")).collect::<String>());
+    let spec = format!("{POSTGRES}{}", lines(more, "    "));
     let checked = validate(&profile(&spec), &observed(), &settings());
     (checked.pooling, checked.findings)
 }
@@ -39,7 +39,11 @@ fn wanted(more: &str) -> PoolingPlan {
 fn refused(more: &str) -> String {
     let (part, findings) = checked(more);
     assert!(matches!(&part, Part::Held(why) if why.reason == reasons::INVALID), "{more}: {part:?}");
-    findings.iter().map(|finding| format!("{finding}\n")).collect()
+    findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+fn lines(text: &str, indent: &str) -> String {
+    text.lines().flat_map(|line| [indent, line, "\n"]).collect()
 }
 
 #[test]
@@ -89,14 +93,10 @@ fn what_the_schema_should_have_refused_is_refused() {
     ] {
         // The later of two equal keys would be a mistake of the test's own: the one that is overridden is taken out.
         let key = more.split(':').next().unwrap();
-        let base: String = POSTGRES
-            .lines()
-            .filter(|l| !l.trim_start().starts_with(&format!("{key}:")))
-            .map(|l| format!("{l}\n"))
-            .collect();
-        let spec = format!("{base}{}", more.lines().map(|line| format!("    {line}\n")).collect::<String>());
+        let kept: Vec<_> = POSTGRES.lines().filter(|l| !l.trim_start().starts_with(&format!("{key}:"))).collect();
+        let spec = format!("{}{}", lines(&kept.join("\n"), ""), lines(more, "    "));
         let checked = validate(&profile(&spec), &observed(), &settings());
-        let said: String = checked.findings.iter().map(|finding| format!("{finding}\n")).collect();
+        let said = checked.findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
         assert!(matches!(&checked.pooling, Part::Held(why) if why.reason == reasons::INVALID), "{more}: {said}");
         assert!(said.contains(words), "{more}: {said}");
     }

@@ -245,7 +245,30 @@ impl Agent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pooler::ini::sample;
+    use crate::{
+        pooler::{ini::sample, wanted::AuthQuery},
+        pooler_agent::mounted::Login,
+    };
+
+    #[test]
+    fn who_looks_is_the_agents_own_user_or_the_one_who_looks_up_users() {
+        let mut wanted = Wanted { monitor: true, ..sample() };
+        wanted.auth.query = Some(AuthQuery {
+            user: "lookup".to_owned(),
+            function: "plimsoll.user_lookup".to_owned(),
+            database: None,
+            password: true,
+        });
+        let own = Login { user: "watch".to_owned(), password: "w".to_owned() };
+        let mut mounted = Mounted { monitor: Some(own), auth_password: Some("l".to_owned()), ..Mounted::default() };
+        assert_eq!(login(&wanted, &mounted), Some(("watch", "w")));
+        mounted.monitor = None;
+        assert_eq!(login(&wanted, &mounted), None, "the one that is named, or nobody");
+        wanted.monitor = false;
+        assert_eq!(login(&wanted, &mounted), Some(("lookup", "l")));
+        mounted.auth_password = None;
+        assert_eq!(login(&wanted, &mounted), None);
+    }
 
     #[test]
     fn a_pool_that_grows_between_two_looks_is_nobody_else() {

@@ -9,9 +9,8 @@ cd "$(dirname "$0")/../.."
 tests/pooling/images.sh
 roots=${LAB_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/plimsoll-lab}/rootfs
 scratch=$(mktemp -d)
-server=
 finish() {
-  if [ -n "$server" ]; then kill -INT "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; fi
+  inside pg_ctl stop -m immediate -D /tmp/sql/data >/dev/null 2>&1 || true
   rm -rf "$scratch"
 }
 trap finish EXIT
@@ -31,17 +30,13 @@ PGBOUNCER="$nobody $(of pgbouncer /usr/sbin/pgbouncer)"
 PSQL="$nobody $(of postgres $bin/psql)"
 export PGBOUNCER PSQL POSTGRES_ROOT="$scratch/postgres"
 
-cargo test --locked --test pooler --test postgres
+inside() { chroot --userspec=65534:65534 "$POSTGRES_ROOT" "$bin/$1" "${@:2}"; }
+
+POSTGRES="chroot --userspec=65534:65534 $POSTGRES_ROOT $bin" cargo test --locked --test pooler --test postgres
 cargo test --locked --test pooler_agent -- --ignored --test-threads=1
 
-inside() { chroot --userspec=65534:65534 "$POSTGRES_ROOT" "$bin/$1" "${@:2}"; }
 install -d -o 65534 -g 65534 -m 700 "$POSTGRES_ROOT/tmp/sql"
 inside initdb -U postgres --auth=trust --no-sync --locale=C -D /tmp/sql/data >/dev/null
-inside postgres -D /tmp/sql/data -c listen_addresses= -c unix_socket_directories=/tmp/sql -c fsync=off >"$scratch/postgres.log" 2>&1 &
-server=$!
+inside pg_ctl start --wait -D /tmp/sql/data -l /tmp/sql/log -o "-c listen_addresses= -c unix_socket_directories=/tmp/sql -c fsync=off" >/dev/null
 PSQL="$PSQL -h $POSTGRES_ROOT/tmp/sql -U postgres"
-for _ in $(seq 50); do
-  if $PSQL -X -q -c 'SELECT 1' postgres >/dev/null 2>&1; then break; fi
-  sleep 0.2
-done
 tests/pooler-sql.sh

@@ -27,7 +27,7 @@ demo-down: ## End the demo and leave nothing behind
 	@KUBECONFIG='$(GIVEN_KUBECONFIG)' examples/demo/demo down
 
 .PHONY: test
-test: check test-cluster enforcement pooling-ci e2e ## Every test: fmt, clippy, unit, golden, docs, charts, promtool, cluster, end to end
+test: check test-cluster test-poolers enforcement pooling-ci e2e ## Every test: fmt, clippy, unit, golden, docs, charts, promtool, cluster, end to end
 
 .PHONY: check
 check: lab-build fmt clippy test-unit doc drift charts backtest alertmanager licences ## Everything that needs no running cluster
@@ -129,6 +129,11 @@ enforcement: lab image ## Two copies of a service under one load step, with and 
 bench-enforcement: lab image ## Figures of enforcement: the load step three times, Prometheus stopped for ten minutes at the peak, Prometheus that lies
 	cargo build --locked --bin plimsoll
 	KUBECONFIG='$(LAB_KUBECONFIG)' PLIMSOLL="$(TARGET)/debug/plimsoll" SOFT=1 tests/enforcement/run.sh step 3 dark 600 lies 180
+
+.PHONY: test-poolers
+test-poolers: lab ## The agent of a pooler's pod and its file, with the real PgBouncer and Postgres, outside of a cluster
+	cargo build --locked --bin plimsoll
+	PLIMSOLL="$(TARGET)/debug/plimsoll" tests/pooling/programs.sh
 
 .PHONY: pooling
 pooling: lab image ## Poolers with real PgBouncer, Postgres, replicas and clients: restarts, switchovers, lag, kills. ROWS=ci for the quick ones

@@ -92,7 +92,8 @@ can() { # yes|no VERBS RESOURCE [ARGUMENT...]
 }
 children() { # yes|no ARGUMENT...
   local expected=$1 kind; shift
-  for kind in horizontalpodautoscalers.autoscaling poddisruptionbudgets.policy configmaps; do
+  for kind in horizontalpodautoscalers.autoscaling poddisruptionbudgets.policy configmaps services serviceaccounts \
+    roles.rbac.authorization.k8s.io rolebindings.rbac.authorization.k8s.io networkpolicies.networking.k8s.io statefulsets.apps; do
     can "$expected" get,list,watch,create,patch,delete $kind "$@"
   done
 }
@@ -105,7 +106,8 @@ never() { # ARGUMENT...
   can no update,patch deployments.apps --subresource=scale "$@"
   can no create,update,delete performanceprofiles.plimsoll.dev "$@"
   can no deletecollection,update configmaps "$@"
-  can no create,escalate,bind roles.rbac.authorization.k8s.io "$@"
+  can no update,escalate,bind roles.rbac.authorization.k8s.io "$@"
+  can no create,patch,escalate,bind clusterroles.rbac.authorization.k8s.io "$@"
   can no create serviceaccounts --subresource=token "$@"
 }
 children yes -n $other
@@ -119,6 +121,7 @@ done
 can yes get,list,watch replicationcontrollers -n $other
 can yes get replicationcontrollers --subresource=scale -n $other
 can no patch replicationcontrollers --subresource=scale -n $other
+can yes patch statefulsets.apps --subresource=scale -n $other
 can yes create,patch events.events.k8s.io -n $other
 # A kind that is not served cannot be asked about.
 if k api-resources --api-group=keda.sh -o name 2>/dev/null | grep -q scaledobjects; then
@@ -128,6 +131,7 @@ fi
 can yes list pods -n $other; can yes list nodes
 if [ ${#monitoring[@]} = 0 ]; then
   can yes get,list,watch,create,patch,delete prometheusrules.monitoring.coreos.com -n $other
+  can yes get,list,watch,create,patch,delete podmonitors.monitoring.coreos.com -n $other
   check "accepted: deploy/alertmanager" k apply --server-side --dry-run=server --validate=strict -n $other -f deploy/alertmanager/alertmanagerconfig.yaml
   can yes get,list prometheuses.monitoring.coreos.com -A
   can no create,patch,delete prometheuses.monitoring.coreos.com -n $other
@@ -141,6 +145,9 @@ can yes get,update leases.coordination.k8s.io/plimsoll -n $ns
 can no get,update,delete leases.coordination.k8s.io/another -n $ns
 can no get,create,update leases.coordination.k8s.io -n $other
 check "secrets are refused to a real request" fails forbidden k get secrets -n $ns --as="$sa"
+# It writes roles for poolers, and none with more than it has itself.
+check "a role that reads secrets is refused" fails "attempting to grant RBAC permissions not currently held" \
+  k create role probe --verb=get --resource=secrets -n $other --as="$sa"
 
 # --- The API server understands each expression of the policies, given the types of what they read
 typed() { k get validatingadmissionpolicy "plimsoll-freeze-$1.$ns" -o json | jq -e '.status.observedGeneration == .metadata.generation and .status.typeChecking == {}'; }

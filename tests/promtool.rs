@@ -109,5 +109,5 @@ fn prometheus_takes_every_file() {
     for indicator in presets::all() {
         files.push(objective_groups(&objective("30d", "99", indicator), &alerting, &Options::default()));
     }
-    assert_eq!(harness::check("check", files), 319);
+    assert_eq!(harness::check("check", files), 320);
 }

@@ -33,7 +33,8 @@ async fn a_planned_switchover_costs_no_error_and_no_row() {
     let resumed = Instant::now();
     agent.load(&wanted);
     agent.wait("resumed", |agent| agent.status()["phase"] == "Running");
-    println!("resumed after {:?}; {:?} in all", resumed.elapsed(), begun.elapsed());
+    let held = begun.elapsed();
+    println!("resumed after {:?}; {held:?} in all", resumed.elapsed());
 
     tokio::time::sleep(Duration::from_secs(1)).await;
     let tally = writers.stop().await;
@@ -41,7 +42,8 @@ async fn a_planned_switchover_costs_no_error_and_no_row() {
     assert_eq!((&tally.refused, &tally.cut, tally.found_closed), (&vec![], &vec![], 0));
     let rows = new.sql("app", "SELECT count(*) FROM written").await.unwrap();
     assert_eq!(rows.parse::<usize>().unwrap(), tally.acknowledged.len());
-    assert!(tally.worst < Duration::from_secs(1), "{:?}", tally.worst);
+    // How long it is held is up to the servers and the machine; no write waits for something else, such as the next login (15 s).
+    assert!(tally.worst < held + Duration::from_secs(5), "{:?}, held {held:?}", tally.worst);
 }
 
 #[tokio::test(flavor = "multi_thread")]

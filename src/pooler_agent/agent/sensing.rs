@@ -55,9 +55,9 @@ pub(super) struct Sensing {
 fn plan(wanted: &Wanted, mounted: &Mounted) -> Plan {
     let tls = wanted.server_tls.as_ref();
     let files = &mounted.server_tls;
-    let access = mounted.monitor.as_ref().filter(|_| wanted.monitor).map(|login| Access {
-        user: login.user.clone(),
-        password: Some(login.password.clone()),
+    let access = login(wanted, mounted).map(|(user, password)| Access {
+        user: user.to_owned(),
+        password: Some(password.to_owned()),
         database: wanted.databases.first().map_or_else(|| "postgres".to_owned(), |database| database.dbname.clone()),
         tls: Tls {
             // A mode that is not known is the strictest one, as for PgBouncer.
@@ -68,6 +68,15 @@ fn plan(wanted: &Wanted, mounted: &Mounted) -> Plan {
         },
     });
     Plan { primary: wanted.primary.clone(), replicas: wanted.replicas.clone(), access, pace: Pace::default() }
+}
+
+/// The user to look as: the agent's own, or else the one who looks up users, where its password is mounted.
+fn login<'a>(wanted: &'a Wanted, mounted: &'a Mounted) -> Option<(&'a str, &'a str)> {
+    if wanted.monitor {
+        return mounted.monitor.as_ref().map(|login| (login.user.as_str(), login.password.as_str()));
+    }
+    let query = wanted.auth.query.as_ref().filter(|query| query.password)?;
+    Some((&query.user, mounted.auth_password.as_deref()?))
 }
 
 impl Sensing {
@@ -236,7 +245,30 @@ impl Agent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pooler::ini::sample;
+    use crate::{
+        pooler::{ini::sample, wanted::AuthQuery},
+        pooler_agent::mounted::Login,
+    };
+
+    #[test]
+    fn who_looks_is_the_agents_own_user_or_the_one_who_looks_up_users() {
+        let mut wanted = Wanted { monitor: true, ..sample() };
+        wanted.auth.query = Some(AuthQuery {
+            user: "lookup".to_owned(),
+            function: "plimsoll.user_lookup".to_owned(),
+            database: None,
+            password: true,
+        });
+        let own = Login { user: "watch".to_owned(), password: "w".to_owned() };
+        let mut mounted = Mounted { monitor: Some(own), auth_password: Some("l".to_owned()), ..Mounted::default() };
+        assert_eq!(login(&wanted, &mounted), Some(("watch", "w")));
+        mounted.monitor = None;
+        assert_eq!(login(&wanted, &mounted), None, "the one that is named, or nobody");
+        wanted.monitor = false;
+        assert_eq!(login(&wanted, &mounted), Some(("lookup", "l")));
+        mounted.auth_password = None;
+        assert_eq!(login(&wanted, &mounted), None);
+    }
 
     #[test]
     fn a_pool_that_grows_between_two_looks_is_nobody_else() {

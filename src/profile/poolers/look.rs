@@ -61,12 +61,13 @@ impl PodLook {
 /// What keeps a pod from starting, where it is no mere matter of time.
 fn stuck(pod: &Pod) -> Option<String> {
     let status = pod.status.as_ref()?;
+    let pending = status.phase.as_deref().is_none_or(|phase| phase == "Pending");
     let unschedulable = status.conditions.iter().flatten().find(|condition| {
         condition.type_ == "PodScheduled"
             && condition.status == "False"
             && condition.reason.as_deref() == Some("Unschedulable")
     });
-    if let Some(condition) = unschedulable {
+    if let Some(condition) = unschedulable.filter(|_| pending) {
         return Some(format!("no node takes it: {}", condition.message.as_deref().unwrap_or_default()));
     }
     let containers = status.init_container_statuses.iter().chain(&status.container_statuses).flatten();
@@ -235,6 +236,26 @@ mod tests {
             assert_eq!(past.add(look(0, 0.0, cpu), None, 25).keeps_up, Some(expected), "not yet over");
             assert_eq!(past.add(look(0, 0.0, cpu), None, 90).keeps_up, Some(KeepsUp::Yes));
         }
+    }
+
+    #[test]
+    fn what_keeps_a_pod_from_starting_is_told_until_it_runs() {
+        let pod =
+            |status: serde_json::Value| serde_json::from_value::<Pod>(serde_json::json!({"status": status})).unwrap();
+        let nowhere = |phase: &str| {
+            pod(serde_json::json!({"phase": phase, "conditions": [
+                {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes"}]}))
+        };
+        assert_eq!(PodLook::of(&nowhere("Pending")).stuck.as_deref(), Some("no node takes it: 0/3 nodes"));
+        assert_eq!(PodLook::of(&nowhere("Running")).stuck, None);
+        let waiting = |reason: &str| {
+            pod(
+                serde_json::json!({"phase": "Pending", "initContainerStatuses": [{"name": "a", "image": "i", "imageID": "",
+                "ready": false, "restartCount": 0, "state": {"waiting": {"reason": reason}}}]}),
+            )
+        };
+        assert_eq!(PodLook::of(&waiting("ErrImagePull")).stuck.as_deref(), Some("ErrImagePull"));
+        assert_eq!(PodLook::of(&waiting("PodInitializing")).stuck, None);
     }
 
     #[test]

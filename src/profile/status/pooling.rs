@@ -253,7 +253,7 @@ fn budget(facts: &Facts<'_>) -> Verdict {
 fn keeps_up(facts: &Facts<'_>) -> Verdict {
     let said = |truth, reason, words: String| Verdict::new(conditions::POOLING_KEEPS_UP, truth, reason, words);
     match facts.poolers.and_then(|seen| seen.keeps_up) {
-        None => said(Truth::Unknown, reasons::PENDING, "the poolers have not been asked yet".to_owned()),
+        None => said(Truth::Unknown, reasons::PENDING, "no pooler serves yet, or none has been asked".to_owned()),
         Some(KeepsUp::Yes) => {
             said(Truth::True, reasons::AS_DECLARED, "clients get a server without waiting".to_owned())
         }

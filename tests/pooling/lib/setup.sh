@@ -19,6 +19,7 @@ for part in "$here"/lib/{common,database}.sh "$here"/rows/*.sh; do
 done
 
 finish() {
+  (($? == 0)) || tail -5 "${OPERATOR_LOG:-$work/operator.log}" >&2 2>/dev/null || true
   no_clients
   for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
   [ -n "${KEEP:-}" ] || kubectl delete namespace "$ns" --wait=false >/dev/null 2>&1 || true
@@ -27,7 +28,7 @@ finish() {
 trap finish EXIT
 
 operator() {
-  "$PLIMSOLL" run --namespace "$ns" --leader-elect false --metrics-address 127.0.0.1:18082 --log-format text \
+  "$PLIMSOLL" run --namespace "$ns" --leader-elect false --metrics-address 127.0.0.1:0 --log-format text \
     --agent-image "$agent_image" >"${OPERATOR_LOG:-$work/operator.log}" 2>&1 </dev/null &
   pids+=($!)
 }

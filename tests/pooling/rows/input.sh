@@ -90,7 +90,7 @@ row_input() { # 27 settings that cannot be, a Secret that is not there, a wrong 
 
   say 'a Secret that is not there'
   pooling '{"auth":{"userlistSecretRef":{"name":"nobody"}}}'
-  await 60 'a condition that names the Secret' named_in_condition nobody
+  await 60 'a condition that names the reference to the Secret' named_in_condition userlistSecretRef
   check 'a pooler still serves' through_pool azora 'select'
   restore
   say 'a wrong password of the agents'

@@ -2,9 +2,9 @@
 # Another primary: planned, and not.
 
 # Hold the clients, promote, name the new one, let them go: what docs/pooling.md says, with its commands.
-switchover() { # FROM TO
+switchover() { # FROM TO POOLERS
   pooling '{"paused":true}'
-  kubectl -n "$ns" wait "$profiles/auth" --for=jsonpath='{.status.pooling.paused}'="$(instances)/$(instances)" --timeout=20s >/dev/null || return 1
+  k wait "$profiles/auth" --for=jsonpath='{.status.pooling.paused}'="$3/$3" --timeout=20s >/dev/null || return 1
   held=$(since "$begun")
   promote "$2" "$1" || return 1
   promoted=$(since "$begun")
@@ -14,12 +14,12 @@ switchover() { # FROM TO
 }
 
 row_switchover() { # three times under ten writers
-  local i from to begun held promoted named r worst=() steps=()
+  local i from to poolers begun held promoted named r worst=() steps=()
   for ((i = 1; i <= ${REPEAT:-3}; i++)); do
     from=$primary to=$((primary % 3 + 1))
     begin writers --clients 10; sleep 2
-    begun=$(now)
-    switchover "$from" "$to" || { stop 'the switchover did not go on'; break; }
+    poolers=$(instances) begun=$(now)
+    switchover "$from" "$to" "$poolers" || { stop 'the switchover did not go on'; break; }
     await 20 'every pooler to serve again' every_pooler '.phase == "Running"'
     sleep 3
     # The acknowledged rows are looked for through the pool, so on the new primary.

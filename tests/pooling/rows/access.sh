@@ -38,7 +38,7 @@ row_tls() { # encrypted and verified on both sides
   done
   # A server that calls itself by another name is not trusted.
   pooling "{\"primary\":{\"host\":\"$(k get service auth-db-1 -o 'jsonpath={.spec.clusterIP}')\"}}"
-  await 60 'a condition' reason_is PrimaryUnreachable
+  await 60 'the condition' reason_is CertificateInvalid
   check 'a server of another name is not used' not over_tls sslmode=require
   result 'client=require server=verify-full'
 }

@@ -28,7 +28,7 @@ row_switchover() { # three times under ten writers
     check 'no write failed' is "$(get "$r" .failed)" 0
     check 'no connection was refused' is "$(get "$r" .refused)" 0
     check 'every acknowledged row is there' is "$(get "$r" .lost)" 0
-    check 'the worst write took less than 1 s' below "$(get "$r" .write_ms.max)" 1000
+    check 'the worst write took less than 1 s' in_time "$(get "$r" .write_ms.max)" 1000
     grep '"error"' "$work/writers" | head -3 || true
     worst+=("$(get "$r" .write_ms.max)") steps+=("$held/$promoted/$named")
     rebuild "$to" "$from"
@@ -51,7 +51,7 @@ row_failover() { # the primary is killed; seconds later another is promoted, and
   end writers; r=$ended
   # When the last of the ten writers that stood still went on.
   left=$(jq -rs --argjson named "$named" '[.[] | select(.slow_ms) | .at - $named] | max // 0 | . * 100 | round / 100' "$work/writers")
-  check 'every writer goes on within 5 s of the name' below "$left" 5
+  check 'every writer goes on within 5 s of the name' in_time "$left" 5
   check 'all ten had stood still, and did' is "$(jq -s '[.[] | select(.slow_ms) | .writer] | unique | length' "$work/writers")" 10
   result "seconds_after_named=$left worst_write_ms=$(get "$r" .write_ms.max) failed=$(get "$r" .failed) lost_to_asynchronous_replication=$(get "$r" .lost)"
   rebuild "$to" "$from"
@@ -71,7 +71,7 @@ row_moved() { # the name of the primary follows another server, and the old one 
   k label pod "auth-db-$to" role=primary --overwrite >/dev/null
   await 20 'the pools to leave the old primary' left_old
   named=$(since "$named")
-  check 'left within 5 s' below "$named" 5
+  check 'left within 5 s' in_time "$named" 5
   sleep 2
   check 'and are not back' left_old
   end hot; r=$ended

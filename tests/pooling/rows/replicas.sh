@@ -12,7 +12,7 @@ row_lag() { # replay is stopped on one, then on both; and goes on
   out=$(now)
   await 30 "auth-db-$a to be out of rotation" rotation "$b"; out=$(since "$out")
   say "auth-db-$a is out of rotation"
-  check 'out within the limit of 5 s and a few looks' below "$out" 10
+  check 'out within the limit of 5 s and a few looks' in_time "$out" 10
   check 'reads go to the other alone' is "$(readers 10)" "$(addresses "$b")"
   replay "$b" pause
   await 30 'reads to go to the primary' every_pooler '.reads == "Primary"'

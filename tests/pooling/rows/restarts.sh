@@ -59,7 +59,7 @@ row_reload() { # a change that a running PgBouncer takes
   await 20 'every pooler to have loaded it' loaded_everywhere; loaded=$(since "$begun")
   await 20 'the size of the pool in SHOW DATABASES of every pooler' metric_is 'pgbouncer_databases_pool_size{' 17 azora; read=$(since "$begun")
   await 20 'the condition' settled
-  check 'read back within 10 s' below "$read" 10
+  check 'read back within 10 s' in_time "$read" 10
   check 'no pod and no container was started' is "$(lives)" "$before"
   result "loaded_seconds=$loaded read_back_seconds=$read condition_seconds=$(since "$begun") restarts=0"
 }
@@ -71,7 +71,7 @@ row_cancel() { # to the other pooler, both ways, and to whichever the Service pi
   for i in "$a $b" "$b $a" "$(service_ip) $(service_ip)" "$(service_ip) $(service_ip)" "$(service_ip) $(service_ip)"; do
     r=$(client --host "${i% *}" cancel --other "${i#* }" | tail -1)
     check "cancelled, by way of ${i#* }" is "$(get "$r" .cancelled)" true
-    check 'within 2 s' below "$(get "$r" .milliseconds)" 2000
+    check 'within 2 s' in_time "$(get "$r" .milliseconds)" 2000
     worst=$(get "$r" "[.milliseconds, $worst] | max")
   done
   result "worst_ms=$worst"

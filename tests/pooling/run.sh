@@ -4,7 +4,7 @@
 #
 #   tests/pooling/run.sh [ROW…|ci|all]
 #
-# Rows: prepared restart image reload cancel kill switchover failover moved lag budget thousand lookup tls input tenant. `ci` are those that take
+# Rows: prepared restart image reload cancel kill switchover limit failover moved lag budget thousand lookup tls input tenant. `ci` are those that take
 # seconds, with one repetition. Needs KUBECONFIG of the lab with node, the operator's binary in PLIMSOLL and the clients' in CLIENT (the
 # example pool-client), and the operator's image, AGENT_IMAGE, in the lab. The operator runs beside the cluster for one namespace.
 # REPEAT=1 repeats nothing; SOFT=1 tells of times that were missed and fails nothing for them; KEEP=1 leaves everything, and REUSE=1 goes on with it.
@@ -23,7 +23,7 @@ reset() {
   await 120 'the profile as declared' settled
 }
 
-all=(prepared reload cancel restart image kill switchover failover moved lag budget thousand lookup tls input tenant)
+all=(prepared reload cancel restart image kill switchover limit failover moved lag budget thousand lookup tls input tenant)
 rows=("$@")
 case ${1:-all} in
   all) rows=("${all[@]}") ;;

@@ -19,12 +19,12 @@ below() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a != "" && a + 0 < b + 0) }' |
 stop() { echo "    FAILED  $*"; row_failed=1; return 1; }
 result() { printf 'RESULT row=%s %s\n' "$row" "$*" | tee -a "$results"; }
 
+within() { # SECONDS COMMAND…
+  local until=$((SECONDS + $1)); shift
+  until "$@" >/dev/null 2>&1; do ((SECONDS < until)) || return 1; sleep 0.2; done
+}
 await() { # SECONDS WHAT COMMAND…
-  local until=$((SECONDS + $1)) what=$2; shift 2
-  until "$@" >/dev/null 2>&1; do
-    ((SECONDS < until)) || { stop "gave up waiting for $what"; return 1; }
-    sleep 0.2
-  done
+  within "$1" "${@:3}" || stop "gave up waiting for $2"
 }
 
 # --- the profile ----------------------------------------------------------------------------------------------------

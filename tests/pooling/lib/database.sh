@@ -40,17 +40,26 @@ replicas_of() { # NUMBER: the others, as the profile has them
 third() { local n; for n in 1 2 3; do [ "$n" = "$1" ] || [ "$n" = "$2" ] || echo "$n"; done; }
 promote() { k exec "auth-db-$1" -- sh /etc/auth-db/promote "${2:-}"; } # NUMBER [FROM]
 # After NEW was promoted: the name follows it, the third server copies it, and the old one is made anew as its replica. A third server
-# that may have more of the old one's log than NEW had when it was promoted cannot copy NEW, and is made anew too.
+# that has more of the old one's log than NEW had cannot copy NEW, and is made anew too: the old one, idle, still writes a record now and then.
 rebuild() { # NEW OLD [anew]
-  local n anew=("$2")
+  local other
+  other=$(third "$1" "$2")
   k label pod "auth-db-$1" role=primary --overwrite >/dev/null
   primary=$1
-  if [ -n "${3:-}" ]; then anew+=("$(third "$1" "$2")"); else k exec "auth-db-$(third "$1" "$2")" -- sh /etc/auth-db/follow "$1"; fi
-  for n in "${anew[@]}"; do
-    k delete pod "auth-db-$n" --grace-period=0 --force --ignore-not-found >/dev/null 2>&1
-    server "$n" "$1"
-  done
-  for n in "${anew[@]}"; do server_ready "$n"; done
-  await 30 'two replicas to stream' streaming 2
+  anew "$2"
+  if [ -n "${3:-}" ]; then anew "$other"; else k exec "auth-db-$other" -- sh /etc/auth-db/follow "$1"; fi
+  server_ready "$2"
+  within 5 level 2 || { anew "$other"; server_ready "$other"; }
+  await 30 'two replicas that have everything' level 2
 }
-streaming() { [ "$(sql "$primary" "select count(*) from pg_stat_replication where state = 'streaming'")" = "$1" ]; }
+anew() { # NUMBER: as a replica of the primary
+  k delete pod "auth-db-$1" --grace-period=0 --force --ignore-not-found >/dev/null 2>&1
+  server "$1" "$primary"
+}
+# A server that cannot go on says `streaming` for a moment at each try: what it has replayed is asked for.
+level() { # NUMBER: so many replicas have replayed what the primary has written by now
+  local end
+  end=$(sql "$primary" 'select pg_current_wal_lsn()')
+  sleep 0.3
+  [ "$(sql "$primary" "select count(*) from pg_stat_replication where state = 'streaming' and replay_lsn >= '$end'")" = "$1" ]
+}

@@ -38,6 +38,26 @@ row_switchover() { # three times under ten writers
   result "switchovers=${#worst[@]} worst_write_ms=$(IFS=,; echo "${worst[*]}") held_promoted_named_s=$(IFS=,; echo "${steps[*]}") acknowledged=$(get "$r" .acknowledged) failed=$(get "$r" .failed) lost=$(get "$r" .lost)"
 }
 
+row_limit() { # a pause that nobody ends: it ends by itself, is told of, and is not begun again
+  local r begun held ended_by_itself
+  pooling '{"pauseLimit":"5s"}'
+  await 20 'the condition' settled
+  begin writers --clients 10; sleep 2
+  begun=$(now)
+  pooling '{"paused":true}'
+  await 5 'every pooler to hold its clients' every_pooler '.phase == "Paused"'; held=$(since "$begun")
+  await 15 'the condition PauseEnded' reason_is PauseEnded; ended_by_itself=$(since "$begun")
+  sleep 3
+  check 'the pause is not begun again' every_pooler '.phase == "Running"'
+  pooling '{"paused":false}'
+  await 20 'the condition' settled
+  end writers; r=$ended
+  check 'no write failed' is "$(get "$r" .failed)" 0
+  check 'every acknowledged row is there' is "$(get "$r" .lost)" 0
+  check 'nobody waited much longer than the limit' below "$(get "$r" .write_ms.max)" 7000
+  result "held_seconds=$held told_seconds=$ended_by_itself worst_write_ms=$(get "$r" .write_ms.max) failed=$(get "$r" .failed)"
+}
+
 row_failover() { # the primary is killed; seconds later another is promoted, and named
   local from=$primary to=$((primary % 3 + 1)) named r left
   begin writers --clients 10; sleep 2

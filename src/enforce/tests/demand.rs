@@ -38,14 +38,12 @@ fn a_load_that_jumps_all_the_time_is_no_growth() {
     let mut world = World::new();
     world.settings.feed_forward = false;
     // Half as much again, or half: by a sequence that looks like chance.
-    let wild = |at: i64| 100.0 * (0.5 + f64::from(i32::try_from((at / 15 * 7_919).rem_euclid(101)).unwrap()) / 101.0);
-    let mut most = 0;
+    let wild = |at: i64| 400.0 * (0.5 + f64::from(i32::try_from((at / 15 * 7_919).rem_euclid(101)).unwrap()) / 101.0);
     seen(&mut world, 1_800, &wild);
-    for _ in 0..60 {
-        most = most.max(seen(&mut world, 30, &wild));
-    }
-    // No mean of three is above 150, which five pods and a half carry.
-    assert!(most <= 6, "{most}");
+    let needs: Vec<i32> = (60..120).map(|part| seen(&mut world, 30, &|at| wild(at + part * 30))).collect();
+    // The means of three are between 260 and 540; with every jump taken for what it seems it would be more than 14 pods on the mean.
+    let mean = f64::from(needs.iter().sum::<i32>()) / 60.0;
+    assert!(mean < 13.5 && needs.iter().all(|need| *need <= 16), "{mean} {needs:?}");
 }
 
 #[test]
@@ -157,12 +155,18 @@ fn what_a_pod_carries_is_not_learned_while_new_pods_are_not_counted() {
     let before = world.memory.learned.per_pod;
     // A third of the pods is new, and their requests are not in the rates yet.
     world.grow_to(9);
-    world.go(60, 107.0, 0.0, 1.0);
+    for _ in 0..6 {
+        world.measure(107.0, 0.0, 1.0);
+        let Metrics::Measured(measured) = &mut world.signals.metrics else { panic!() };
+        // Their series are there already.
+        measured.series = Some(30.0);
+        world.look();
+    }
     assert!((world.memory.learned.per_pod / before - 1.0).abs() < 1e-3, "{before}");
     // Nor is a queue work.
     world.grow_to(6);
     world.go(100, 160.0, 0.0, 1.0);
     let before = world.memory.learned.per_pod;
-    world.go(20, 160.0, 0.0, 2.0);
+    world.go(20, 160.0, 0.0, 6.0);
     assert!(world.memory.learned.per_pod < before * 1.25, "{before} to {}", world.memory.learned.per_pod);
 }

@@ -41,6 +41,10 @@ pub mod annotations {
     pub const KEDA_HOLD: &str = "autoscaling.keda.sh/paused-scale-in";
     /// On poolers' pods: changes with the settings that `PgBouncer` takes only at its start.
     pub const RESTART_HASH: &str = "plimsoll.dev/restart-hash";
+    /// What `kubectl apply` writes to everything that it touches: a second copy of the object, which nobody reads here.
+    pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+    /// On everything that is written: a hash of what was wanted. Tells after a restart that nothing is to be written.
+    pub const APPLIED: &str = "plimsoll.dev/applied";
     /// On a workload: the reason for a rollout in spite of a freeze.
     pub const OVERRIDE: &str = "plimsoll.dev/override";
 }

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Guarded, build::pooler_name, enforcer::Key, validate::declared_pooling};
 use crate::{
     api::{USER_AGENT, labels},
-    kube::message,
+    kube::{Cache, message},
     pooler::{report::Report, wanted::AGENT_PORT},
 };
 
@@ -144,7 +144,7 @@ pub struct PoolerWatch {
     /// Every profile.
     pub profiles: Store<Guarded>,
     /// Every autoscaler: it measures the poolers' CPU.
-    pub autoscalers: Store<HorizontalPodAutoscaler>,
+    pub autoscalers: Cache<HorizontalPodAutoscaler>,
     /// Where it is kept.
     pub poolers: Poolers,
     /// Profiles about whose poolers there is news.
@@ -261,7 +261,7 @@ impl PoolerWatch {
 
     /// CPU of the poolers against what they are scaled out at, as a ratio; nothing where it is not measured.
     fn cpu(&self, key: &Key) -> Option<f64> {
-        let autoscaler = self.autoscalers.get(&ObjectRef::new(&pooler_name(&key.1)).within(&key.0))?;
+        let autoscaler = self.autoscalers.get(&key.0, &pooler_name(&key.1))?;
         look::cpu_ratio(&autoscaler)
     }
 }

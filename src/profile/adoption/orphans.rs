@@ -17,11 +17,10 @@ use crate::{
 
 /// Gives back everything of a namespace, or of all, whose profile does not exist. The stores must have been filled.
 pub async fn give_back_orphans(client: &Client, stores: &Stores, namespace: Option<&str>, apis: ScalerApis) {
-    let profiles = stores.profiles.state();
-    let alive: HashSet<Key> =
-        profiles.iter().map(|profile| (profile.namespace().unwrap_or_default(), profile.name_any())).collect();
+    let claims = stores.claims.all();
+    let alive: HashSet<Key> = claims.iter().map(|claim| (claim.namespace.clone(), claim.name.clone())).collect();
     let kind = ScalerKind::HorizontalPodAutoscaler;
-    let autoscalers = stores.autoscalers.state();
+    let autoscalers = stores.autoscalers.all();
     let mut written: Vec<_> = autoscalers.iter().filter_map(|object| written_by(&**object, kind)).collect();
     if apis.scaled_object {
         let resource = ScalerKind::ScaledObject.resource();

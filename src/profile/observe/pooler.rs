@@ -1,5 +1,7 @@
 //! Reads what runs the poolers. Profiles without any cost no request.
 
+use std::sync::Arc;
+
 use kube::{Client, Resource, ResourceExt, core::NamespaceResourceScope};
 use serde::de::DeserializeOwned;
 
@@ -70,17 +72,17 @@ struct One<'a> {
 }
 
 impl One<'_> {
-    async fn named<K>(&self) -> Result<Option<K>, Error>
+    async fn named<K>(&self) -> Result<Option<Arc<K>>, Error>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone + std::fmt::Debug,
     {
-        child(self.client, &self.namespace, &self.name).await
+        Ok(child(self.client, &self.namespace, &self.name).await?.map(Arc::new))
     }
 
-    async fn of_pods<K>(&self) -> Result<Option<K>, Error>
+    async fn of_pods<K>(&self) -> Result<Option<Arc<K>>, Error>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone + std::fmt::Debug,
     {
-        child(self.client, &self.namespace, &self.pods_name).await
+        Ok(child(self.client, &self.namespace, &self.pods_name).await?.map(Arc::new))
     }
 }

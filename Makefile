@@ -152,8 +152,11 @@ e2e: lab image ## The demo with assertions: real pods, real HPA, real Prometheus
 	KUBECONFIG='$(LAB_KUBECONFIG)' tests/e2e.sh
 
 .PHONY: bench
-bench: lab image ## Figures: memory, binary size, time to children, writes in steady state
-	KUBECONFIG='$(LAB_KUBECONFIG)' tests/bench.sh
+bench: image ## The operator at many profiles beside a bare client: time, requests, CPU, memory. SIZES=100,1000,5000 STEADY=300
+	cargo bench --locked --bench pipeline
+	@$(LAB) up
+	@$(LAB) monitoring crds
+	KUBECONFIG='$(LAB_KUBECONFIG)' tests/bench.sh $(or $(SIZES),100,1000,5000) $(or $(STEADY),300)
 
 .PHONY: arena
 arena: ## Ways of scaling against each other, simulated: every load and fault, ten seeds; writes target/arena.html

@@ -45,8 +45,14 @@ pub enum Change {
 }
 
 impl AppliedMemory {
-    /// Applies the whole opinion about an object, by force: the fields in it are ours.
-    pub async fn apply<K>(&self, api: &Api<K>, desired: &K, live: Option<&K>) -> Result<Change, kube::Error>
+    /// Applies the whole opinion about an object, by force: the fields in it are ours. With it comes the object that the API
+    /// server gave back, where something was sent.
+    pub async fn apply<K>(
+        &self,
+        api: &Api<K>,
+        desired: &K,
+        live: Option<&K>,
+    ) -> Result<(Change, Option<K>), kube::Error>
     where
         K: Resource<DynamicType = ()> + Serialize + DeserializeOwned + Clone + Debug,
     {
@@ -56,12 +62,12 @@ impl AppliedMemory {
         if let Some(live) = live
             && self.lock().get(&key) == Some(&(opinion, fingerprint(live)))
         {
-            return Ok(Change::Unchanged);
+            return Ok((Change::Unchanged, None));
         }
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let result = api.patch(&name, &params, &Patch::Apply(desired)).await?;
         self.lock().insert(key, (opinion, fingerprint(&result)));
-        Ok(Change::Written)
+        Ok((Change::Written, Some(result)))
     }
 
     /// Removes an object, if it is still the one that was seen.

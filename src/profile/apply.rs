@@ -15,6 +15,7 @@ use crate::{
     metrics::Metrics,
 };
 
+mod dropped;
 mod pooler;
 
 /// Longest wait for the write of one child: one that hangs must leave the others, and the status, their time.
@@ -150,19 +151,22 @@ impl Applier<'_> {
             (Plan::Absent, None) => return outcome(None, None),
             (Plan::Absent, Some(_)) if !ours => return outcome(None, None),
             (Plan::Absent, Some(live)) => {
-                in_time(self.memory.remove(&api, live)).await.map(|()| (None, Change::Written))
+                in_time(self.memory.remove(&api, live)).await.map(|()| (None, Change::Written, None))
             }
             (Plan::Apply(_), Some(_)) if !ours => {
                 return outcome(Some(ChildState::Refused), Some(foreign(kind, name)));
             }
             (Plan::Apply(desired), live) => {
-                in_time(self.memory.apply(&api, desired, live)).await.map(|change| (Some(ChildState::Applied), change))
+                in_time(self.memory.apply(&api, desired, live)).await.map(|(change, stored)| {
+                    let why = dropped::why(kind, name, &**desired, stored.as_ref().or(live));
+                    (Some(ChildState::Applied), change, why)
+                })
             }
         };
         match result {
-            Ok((state, change)) => {
+            Ok((state, change, why)) => {
                 self.metrics.child_applied(kind, change);
-                outcome(state, None)
+                outcome(state, why)
             }
             Err(error) => {
                 let category = categorize(&error);

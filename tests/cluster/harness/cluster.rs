@@ -312,14 +312,32 @@ pub async fn connect() -> Client {
 }
 
 pub async fn config() -> Config {
+    config_from(&kubeconfig()).await
+}
+
+/// What the operator connects with: the same, or a user of its own (`OPERATOR_KUBECONFIG`), whose rights are tried then.
+pub async fn operator_config() -> Config {
+    config_from(&operator_kubeconfig()).await
+}
+
+/// The file that names the cluster and its administrator.
+fn kubeconfig() -> String {
+    std::env::var("KUBECONFIG").unwrap_or_else(|_| {
+        format!("{}/.cache/plimsoll-lab/run/pki/admin.conf", std::env::var("HOME").unwrap_or_default())
+    })
+}
+
+/// The file that the operator gets.
+pub fn operator_kubeconfig() -> String {
+    std::env::var("OPERATOR_KUBECONFIG").unwrap_or_else(|_| kubeconfig())
+}
+
+async fn config_from(file: &str) -> Config {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         rustls::crypto::aws_lc_rs::default_provider().install_default().expect("the only TLS provider");
     });
-    let file = std::env::var("KUBECONFIG").unwrap_or_else(|_| {
-        format!("{}/.cache/plimsoll-lab/run/pki/admin.conf", std::env::var("HOME").unwrap_or_default())
-    });
-    let kubeconfig = Kubeconfig::read_from(&file).unwrap_or_else(|error| {
+    let kubeconfig = Kubeconfig::read_from(file).unwrap_or_else(|error| {
         panic!("no cluster: {error}; start one with tests/lab/lab up, or set KUBECONFIG ({file})")
     });
     let mut config =

@@ -64,13 +64,12 @@ try() { # MAJOR DIRECTORY
   local version port url rules
   version=$("$2/prometheus" --version 2>&1 | sed -nE 's/^prometheus, version ([^ ]+).*/\1/p')
   [[ $version == "$1".* ]] || fail "$2/prometheus is $version, and not of version $1"
-  local file
-  for file in "${files[@]}"; do
-    "$2/promtool" check rules "$file" >"$work/said" 2>&1 || { cat "$work/said" >&2; fail "promtool $version: $(basename "$file")"; }
-  done
+  "$2/promtool" check rules "${files[@]}" >"$work/said" 2>&1 || { grep -A5 FAILED "$work/said" >&2; fail "promtool $version"; }
   # Evaluated within seconds instead of minutes; nothing else is changed.
   rm -rf "$work/loaded" && cp -r "$work/rules" "$work/loaded" && sed -i -E 's/^( *interval:) .*/\1 1s/' "$work"/loaded/*.yaml
-  printf 'global: {evaluation_interval: 1s}\nrule_files: ["%s/*.yaml"]\n' "$work/loaded" >"$work/prometheus.yml"
+  # Files of one profile write the same series, each at a time of its own.
+  printf 'global: {evaluation_interval: 1s}\nrule_files: ["%s/*.yaml"]\nstorage: {tsdb: {out_of_order_time_window: 1h}}\n' \
+    "$work/loaded" >"$work/prometheus.yml"
   port=$(free_port) url=http://127.0.0.1:$port
   "$2/prometheus" --config.file="$work/prometheus.yml" --storage.tsdb.path="$work/data-$1" --web.listen-address="127.0.0.1:$port" \
     >"$work/log" 2>&1 &
@@ -87,7 +86,7 @@ try() { # MAJOR DIRECTORY
     { jq -r "$rules | .[] | select(.health != \"ok\") | \"\\(.name): \\(.health) \\(.lastError)\"" "$work/rules.json" | sort | uniq -c | head -20 >&2
       fail "Prometheus $version: rules that are not healthy"; }
   local written loaded
-  written=$(cat "$work"/loaded/*.yaml | grep -cE '^ *- (record|alert): ' || true)
+  written=$(cat "$work"/loaded/*.yaml | grep -cE '^ *(- )?(record|alert): ' || true)
   loaded=$(jq "$rules | length" "$work/rules.json")
   [ "$written" = "$loaded" ] || fail "Prometheus $version: $written rules are written, $loaded are loaded"
   stop

@@ -210,6 +210,6 @@ fn foreign(kind: &str, name: &str) -> Why {
 pub fn failed(category: Category, message: String) -> Why {
     match category {
         Category::NamespaceTerminating => Why::new(reasons::NAMESPACE_TERMINATING, "the namespace is being deleted"),
-        _ => Why::new(reasons::APPLY_FAILED, message),
+        _ => Why::new(reasons::APPLY_FAILED, dropped::with_version(message)),
     }
 }

@@ -1,4 +1,5 @@
-//! What was asked for and is not there after the write: an API server that does not know a field drops it without a word. Pure.
+//! What an older Kubernetes lacks: a field that the API server does not know it drops without a word, and what it does not allow yet it
+//! refuses as if nobody ever could. Pure.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -11,6 +12,9 @@ const SINCE: &[(&str, &str)] = &[
     // KEP-4951: alpha in 1.33, on by default from 1.35.
     ("tolerance", "1.35"),
 ];
+
+/// Fields that a message names, of those that are lost.
+const MOST_NAMED: usize = 3;
 
 /// Parts of an object that are the server's, or that it may well write in another way.
 const NOT_ASKED_FOR: [&str; 4] = ["apiVersion", "kind", "metadata", "status"];
@@ -26,10 +30,13 @@ pub fn why<K: Serialize>(kind: &str, name: &str, desired: &K, stored: Option<&K>
 }
 
 fn message(kind: &str, name: &str, lost: &[String]) -> String {
-    let named: Vec<_> = lost.iter().map(|path| format!("{path}{}", since(path))).collect();
+    let mut named: Vec<_> = lost.iter().take(MOST_NAMED).map(|path| format!("{path}{}", since(path))).collect();
+    if lost.len() > MOST_NAMED {
+        named.push(format!("{} more", lost.len() - MOST_NAMED));
+    }
     format!(
-        "the API server stored {kind} {name} without {}: this Kubernetes does not have it, or a webhook took it out; everything else \
-         is as declared. Take it out of the profile, or upgrade Kubernetes",
+        "the API server stored {kind} {name} without {}: this Kubernetes, or the definition of the kind, does not have it, or a \
+         webhook took it out. The rest is as declared; take it out of the profile, or upgrade",
         named.join(", ")
     )
 }
@@ -38,6 +45,15 @@ fn since(path: &str) -> String {
     let field = path.rsplit('.').next().unwrap_or_default();
     let known = SINCE.iter().find(|(name, _)| *name == field);
     known.map(|(_, version)| format!(" (needs Kubernetes {version})")).unwrap_or_default()
+}
+
+/// A refusal, with the version that takes what was asked for, where that is known.
+pub fn with_version(refusal: String) -> String {
+    // The feature gate HPAScaleToZero is on by default from 1.37.
+    if refusal.contains("spec.minReplicas: Invalid value: 0:") {
+        return format!("{refusal} (minReplicas 0 needs Kubernetes 1.37, or its feature gate HPAScaleToZero)");
+    }
+    refusal
 }
 
 /// The paths that are asked for and not stored, the outermost of each.
@@ -139,6 +155,16 @@ mod tests {
         assert_eq!(lost(&asked, &stored), ["[0].probe.new"]);
         assert_eq!(lost(&json!({"list": [1]}), &json!({"list": []})), ["list[0]"]);
         assert_eq!(lost(&json!({"list": [1]}), &json!({})), ["list"]);
+    }
+
+    #[test]
+    fn a_refusal_of_scaling_to_zero_names_the_version_that_can() {
+        let refusal = "HorizontalPodAutoscaler.autoscaling \"web\" is invalid: spec.minReplicas: Invalid value: 0: must be greater than or equal to 1";
+        assert!(
+            with_version(refusal.to_owned())
+                .ends_with("(minReplicas 0 needs Kubernetes 1.37, or its feature gate HPAScaleToZero)")
+        );
+        assert_eq!(with_version("quota exceeded".to_owned()), "quota exceeded");
     }
 
     #[test]

@@ -74,6 +74,13 @@ impl Cluster {
         );
     }
 
+    /// The minor version of the cluster's Kubernetes: 34 of 1.34.
+    pub async fn minor(&self) -> u32 {
+        let version = self.client.apiserver_version().await.expect("a version");
+        let digits: String = version.minor.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().expect("a minor version")
+    }
+
     pub fn api(&self, kind: &str) -> Api<DynamicObject> {
         let (resource, namespaced) = resource(kind);
         if namespaced {

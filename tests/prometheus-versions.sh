@@ -64,7 +64,7 @@ try() { # MAJOR DIRECTORY
   local version port url rules
   version=$("$2/prometheus" --version 2>&1 | sed -nE 's/^prometheus, version ([^ ]+).*/\1/p')
   [[ $version == "$1".* ]] || fail "$2/prometheus is $version, and not of version $1"
-  "$2/promtool" check rules "${files[@]}" >"$work/said" 2>&1 || { grep -A5 FAILED "$work/said" >&2; fail "promtool $version"; }
+  "$2/promtool" check rules "${files[@]}" >"$work/said" 2>&1 || { grep -B1 -A3 FAILED "$work/said" >&2; fail "promtool $version"; }
   # Evaluated within seconds instead of minutes; nothing else is changed.
   rm -rf "$work/loaded" && cp -r "$work/rules" "$work/loaded" && sed -i -E 's/^( *interval:) .*/\1 1s/' "$work"/loaded/*.yaml
   # Files of one profile write the same series, each at a time of its own.

@@ -67,7 +67,8 @@ whole_cluster || fail "an operator for the whole cluster"
 
 # --- What the log says
 sleep 1
-cat "${LAB_AUDIT_LOG%.log}"-*.log "$LAB_AUDIT_LOG" 2>/dev/null |
+shopt -s nullglob # a full log is put aside under a name with its time
+cat "${LAB_AUDIT_LOG%.log}"-*.log "$LAB_AUDIT_LOG" |
   jq -c --arg user "$sa" --arg since "$started" 'select(.user.username == $user and .requestReceivedTimestamp >= $since)' >"$work/requests"
 count=$(wc -l <"$work/requests")
 ((count > 500)) || fail "only $count requests of $sa are in the audit log"

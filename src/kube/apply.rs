@@ -4,7 +4,7 @@ use std::{
     collections::{HashMap, hash_map::DefaultHasher},
     fmt::Debug,
     hash::{Hash, Hasher},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -16,6 +16,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::api::FIELD_MANAGER;
+
+mod lost;
 
 /// Whether an object belongs to the owner with this uid, as its controller.
 pub fn is_owned_by(meta: &ObjectMeta, owner_uid: &str) -> bool {
@@ -32,8 +34,11 @@ pub fn is_owned_by(meta: &ObjectMeta, owner_uid: &str) -> bool {
 /// object is applied once.
 #[derive(Default)]
 pub struct AppliedMemory {
-    hashes: Mutex<HashMap<Key, (u64, u64)>>,
+    hashes: Mutex<HashMap<Key, (u64, u64, Lost)>>,
 }
+
+/// Paths of an opinion that the API server did not store.
+pub type Lost = Arc<[String]>;
 
 /// What an apply did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,14 +50,9 @@ pub enum Change {
 }
 
 impl AppliedMemory {
-    /// Applies the whole opinion about an object, by force: the fields in it are ours. With it comes the object that the API
-    /// server gave back, where something was sent.
-    pub async fn apply<K>(
-        &self,
-        api: &Api<K>,
-        desired: &K,
-        live: Option<&K>,
-    ) -> Result<(Change, Option<K>), kube::Error>
+    /// Applies the whole opinion about an object, by force: the fields in it are ours. With it come the paths that the
+    /// server has dropped.
+    pub async fn apply<K>(&self, api: &Api<K>, desired: &K, live: Option<&K>) -> Result<(Change, Lost), kube::Error>
     where
         K: Resource<DynamicType = ()> + Serialize + DeserializeOwned + Clone + Debug,
     {
@@ -60,14 +60,16 @@ impl AppliedMemory {
         let key = key::<K>(desired.meta());
         let opinion = hash(&serde_json::to_value(desired).unwrap_or_default());
         if let Some(live) = live
-            && self.lock().get(&key) == Some(&(opinion, fingerprint(live)))
+            && let Some((same, object, lost)) = self.lock().get(&key)
+            && (*same, *object) == (opinion, fingerprint(live))
         {
-            return Ok((Change::Unchanged, None));
+            return Ok((Change::Unchanged, Arc::clone(lost)));
         }
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let result = api.patch(&name, &params, &Patch::Apply(desired)).await?;
-        self.lock().insert(key, (opinion, fingerprint(&result)));
-        Ok((Change::Written, Some(result)))
+        let lost: Lost = lost::lost(desired, &result).into();
+        self.lock().insert(key, (opinion, fingerprint(&result), Arc::clone(&lost)));
+        Ok((Change::Written, lost))
     }
 
     /// Removes an object, if it is still the one that was seen.
@@ -86,7 +88,7 @@ impl AppliedMemory {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, (u64, u64)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, (u64, u64, Lost)>> {
         self.hashes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -156,12 +156,9 @@ impl Applier<'_> {
             (Plan::Apply(_), Some(_)) if !ours => {
                 return outcome(Some(ChildState::Refused), Some(foreign(kind, name)));
             }
-            (Plan::Apply(desired), live) => {
-                in_time(self.memory.apply(&api, desired, live)).await.map(|(change, stored)| {
-                    let why = dropped::why(kind, name, &**desired, stored.as_ref().or(live));
-                    (Some(ChildState::Applied), change, why)
-                })
-            }
+            (Plan::Apply(desired), live) => in_time(self.memory.apply(&api, desired, live))
+                .await
+                .map(|(change, lost)| (Some(ChildState::Applied), change, dropped::why(kind, name, &lost))),
         };
         match result {
             Ok((state, change, why)) => {

@@ -4,7 +4,7 @@ use std::{
     collections::{HashMap, hash_map::DefaultHasher},
     fmt::Debug,
     hash::{Hash, Hasher},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
 };
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -34,11 +34,10 @@ pub fn is_owned_by(meta: &ObjectMeta, owner_uid: &str) -> bool {
 /// object is applied once.
 #[derive(Default)]
 pub struct AppliedMemory {
-    hashes: Mutex<HashMap<Key, (u64, u64, Lost)>>,
+    hashes: Mutex<HashMap<Key, (u64, u64)>>,
+    /// Only of objects that have lost something, which are few.
+    lost: Mutex<HashMap<Key, Vec<String>>>,
 }
-
-/// Paths of an opinion that the API server did not store.
-pub type Lost = Arc<[String]>;
 
 /// What an apply did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,9 +49,8 @@ pub enum Change {
 }
 
 impl AppliedMemory {
-    /// Applies the whole opinion about an object, by force: the fields in it are ours. With it come the paths that the
-    /// server has dropped.
-    pub async fn apply<K>(&self, api: &Api<K>, desired: &K, live: Option<&K>) -> Result<(Change, Lost), kube::Error>
+    /// Applies the whole opinion about an object, by force: the fields in it are ours.
+    pub async fn apply<K>(&self, api: &Api<K>, desired: &K, live: Option<&K>) -> Result<Change, kube::Error>
     where
         K: Resource<DynamicType = ()> + Serialize + DeserializeOwned + Clone + Debug,
     {
@@ -60,16 +58,26 @@ impl AppliedMemory {
         let key = key::<K>(desired.meta());
         let opinion = hash(&serde_json::to_value(desired).unwrap_or_default());
         if let Some(live) = live
-            && let Some((same, object, lost)) = self.lock().get(&key)
-            && (*same, *object) == (opinion, fingerprint(live))
+            && self.lock().get(&key) == Some(&(opinion, fingerprint(live)))
         {
-            return Ok((Change::Unchanged, Arc::clone(lost)));
+            return Ok(Change::Unchanged);
         }
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let result = api.patch(&name, &params, &Patch::Apply(desired)).await?;
-        let lost: Lost = lost::lost(desired, &result).into();
-        self.lock().insert(key, (opinion, fingerprint(&result), Arc::clone(&lost)));
-        Ok((Change::Written, lost))
+        self.lock().insert(key.clone(), (opinion, fingerprint(&result)));
+        let lost = lost::lost(desired, &result);
+        let mut all = self.all_lost();
+        if lost.is_empty() {
+            all.remove(&key);
+        } else {
+            all.insert(key, lost);
+        }
+        Ok(Change::Written)
+    }
+
+    /// Paths that the server dropped of what was applied last, as in `spec.behavior.scaleUp.tolerance`.
+    pub fn lost<K: Resource<DynamicType = ()>>(&self, desired: &K) -> Vec<String> {
+        self.all_lost().get(&key::<K>(desired.meta())).cloned().unwrap_or_default()
     }
 
     /// Removes an object, if it is still the one that was seen.
@@ -78,7 +86,9 @@ impl AppliedMemory {
         K: Resource<DynamicType = ()> + DeserializeOwned + Clone + Debug,
     {
         let meta = live.meta();
-        self.lock().remove(&key::<K>(meta));
+        let key = key::<K>(meta);
+        self.lock().remove(&key);
+        self.all_lost().remove(&key);
         let preconditions = Preconditions { uid: meta.uid.clone(), resource_version: None };
         let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::background() };
         match api.delete(meta.name.as_deref().unwrap_or_default(), &params).await {
@@ -88,13 +98,18 @@ impl AppliedMemory {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, (u64, u64, Lost)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, (u64, u64)>> {
         self.hashes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn all_lost(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Vec<String>>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Forgets what was applied for owners that are gone; `exists` is asked with the owner's uid.
     pub fn retain(&self, exists: impl Fn(&str) -> bool) {
         self.lock().retain(|(_, _, _, owner), _| exists(owner));
+        self.all_lost().retain(|(_, _, _, owner), _| exists(owner));
     }
 }
 

@@ -156,9 +156,9 @@ impl Applier<'_> {
             (Plan::Apply(_), Some(_)) if !ours => {
                 return outcome(Some(ChildState::Refused), Some(foreign(kind, name)));
             }
-            (Plan::Apply(desired), live) => in_time(self.memory.apply(&api, desired, live))
-                .await
-                .map(|(change, lost)| (Some(ChildState::Applied), change, dropped::why(kind, name, &lost))),
+            (Plan::Apply(desired), live) => in_time(self.memory.apply(&api, desired, live)).await.map(|change| {
+                (Some(ChildState::Applied), change, dropped::why(kind, name, &self.memory.lost(&**desired)))
+            }),
         };
         match result {
             Ok((state, change, why)) => {

@@ -114,6 +114,19 @@ test-cluster: lab-build ## Everything that needs the real API server and control
 	KUBECONFIG='$(LAB_KUBECONFIG)' cargo test --locked --test cluster --test crd -- --ignored --test-threads=4
 	KUBECONFIG='$(LAB_KUBECONFIG)' HELM='$(LAB_BIN)/helm' tests/chart.sh
 
+.PHONY: test-compat
+test-compat: ## The cluster suite on Kubernetes 1.34 and 1.37, the rules in Prometheus 2 and 3. VERSIONS=1.34 for one. The lab must be down
+	@$(LAB) deps
+	@$(LAB) build full
+	VERSIONS='$(VERSIONS)' tests/compat.sh
+
+.PHONY: test-rbac
+test-rbac: lab-build ## The cluster suite with the rights of the chart alone: nothing is refused, and no right is unused
+	@$(LAB) up
+	@$(LAB) monitoring crds
+	cargo build --locked --bin plimsoll
+	KUBECONFIG='$(LAB_KUBECONFIG)' LAB_AUDIT_LOG='$(LAB_HOME)/run/audit.log' HELM='$(LAB_BIN)/helm' tests/rbac.sh
+
 .PHONY: backfill
 backfill: lab-build ## Thirty days in a real Prometheus: the budget in the status is that of the events
 	@$(LAB) up

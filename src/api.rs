@@ -116,6 +116,8 @@ pub mod reasons {
     pub const RULE_KIND_NOT_SERVED: &str = "RuleKindNotServed";
     /// The API server refused or failed the write.
     pub const APPLY_FAILED: &str = "ApplyFailed";
+    /// The API server stored an object without a field that was asked for.
+    pub const FIELD_DROPPED: &str = "FieldDropped";
     /// The namespace is being deleted.
     pub const NAMESPACE_TERMINATING: &str = "NamespaceTerminating";
     /// The autoscaler cannot scale; the message is its own.

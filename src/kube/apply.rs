@@ -19,6 +19,7 @@ use crate::api::{FIELD_MANAGER, annotations};
 
 mod covers;
 mod found;
+mod lost;
 
 pub use found::{Found, Stub, Written};
 
@@ -44,6 +45,8 @@ fn controller_of(meta: &ObjectMeta) -> Option<&str> {
 #[derive(Default)]
 pub struct AppliedMemory {
     hashes: Mutex<HashMap<u64, Remembered>>,
+    /// Only of objects that have lost something, which are few.
+    lost: Mutex<HashMap<u64, Vec<String>>>,
 }
 
 #[derive(Clone, Copy)]
@@ -95,9 +98,23 @@ impl AppliedMemory {
             None => meta.resource_version = Some(NO_VERSION.to_owned()),
         }
         let params = PatchParams::apply(FIELD_MANAGER).force();
-        let answer = F::patch(api, &name, &params, desired).await?;
+        let answer = F::patch(api, &name, &params, &desired).await?;
         remember(answer.fingerprint());
+        let lost = answer.lost(&desired);
+        let mut all = self.all_lost();
+        if lost.is_empty() {
+            all.remove(&key);
+        } else {
+            all.insert(key, lost);
+        }
+        drop(all);
         Ok(Some(answer))
+    }
+
+    /// Paths that the server dropped of what was applied last, as in `spec.behavior.scaleUp.tolerance`.
+    pub fn lost<K: Resource<DynamicType = ()>>(&self, namespace: &str, name: &str) -> Vec<String> {
+        let key = number(&(K::kind(&()), Some(namespace), Some(name)));
+        self.all_lost().get(&key).cloned().unwrap_or_default()
     }
 
     /// Removes an object, if it is still the one that was seen.
@@ -115,10 +132,16 @@ impl AppliedMemory {
         self.hashes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn all_lost(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Vec<String>>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Forgets what was applied for owners that are gone; `alive` are the uids of those that are there.
     pub fn retain(&self, alive: &HashSet<String>) {
         let alive: HashSet<u64> = alive.iter().map(number).collect();
-        self.lock().retain(|_, remembered| alive.contains(&remembered.owner));
+        let mut hashes = self.lock();
+        hashes.retain(|_, remembered| alive.contains(&remembered.owner));
+        self.all_lost().retain(|key, _| hashes.contains_key(key));
     }
 }
 

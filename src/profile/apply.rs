@@ -15,6 +15,7 @@ use crate::{
     metrics::Metrics,
 };
 
+mod dropped;
 mod pooler;
 
 /// Longest wait for the write of one child: one that hangs must leave the others, and the status, their time.
@@ -197,7 +198,9 @@ impl Applier<'_> {
         match result {
             Ok((state, change, answer)) => {
                 self.metrics.child_applied(kind, change);
-                (Outcome { kind, name: name.to_owned(), state, why: None }, answer)
+                // Known as long as this process lives: one that starts anew finds it when it writes the next time.
+                let lost = state.map(|_| self.memory.lost::<F::Kind>(self.namespace, name)).unwrap_or_default();
+                (Outcome { kind, name: name.to_owned(), state, why: dropped::why(kind, name, &lost) }, answer)
             }
             Err(error) => {
                 let category = categorize(&error);
@@ -253,6 +256,6 @@ fn foreign(kind: &str, name: &str) -> Why {
 pub fn failed(category: Category, message: String) -> Why {
     match category {
         Category::NamespaceTerminating => Why::new(reasons::NAMESPACE_TERMINATING, "the namespace is being deleted"),
-        _ => Why::new(reasons::APPLY_FAILED, message),
+        _ => Why::new(reasons::APPLY_FAILED, dropped::with_version(message)),
     }
 }

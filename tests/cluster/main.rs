@@ -38,4 +38,5 @@ mod rules;
 mod steady;
 mod targets;
 mod undecodable;
+mod versions;
 mod vm_rules;

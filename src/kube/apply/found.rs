@@ -10,7 +10,7 @@ use kube::{
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{controller_of, covers::covers, number};
+use super::{controller_of, covers::covers, lost::lost, number};
 use crate::api::{GROUP, annotations};
 
 /// A kind that is written.
@@ -62,12 +62,15 @@ pub trait Found: Send + Sync + Sized {
         desired: &Self::Kind,
     ) -> impl Future<Output = Result<bool, kube::Error>> + Send;
 
+    /// Paths of an opinion that the server has not stored.
+    fn lost(&self, desired: &Self::Kind) -> Vec<String>;
+
     /// Applies an opinion.
     fn patch(
         api: &Api<Self::Kind>,
         name: &str,
         params: &PatchParams,
-        desired: Box<Self::Kind>,
+        desired: &Self::Kind,
     ) -> impl Future<Output = Result<Self, kube::Error>> + Send;
 }
 
@@ -112,7 +115,11 @@ impl<K: Written> Found for K {
         Ok(covers(&value(self), &value(desired)))
     }
 
-    async fn patch(api: &Api<K>, name: &str, params: &PatchParams, desired: Box<K>) -> Result<K, kube::Error> {
+    fn lost(&self, desired: &K) -> Vec<String> {
+        lost(desired, self)
+    }
+
+    async fn patch(api: &Api<K>, name: &str, params: &PatchParams, desired: &K) -> Result<K, kube::Error> {
         api.patch(name, params, &Patch::Apply(desired)).await
     }
 }
@@ -206,7 +213,12 @@ impl<K: Written> Found for Stub<K> {
         }
     }
 
-    async fn patch(api: &Api<K>, name: &str, params: &PatchParams, desired: Box<K>) -> Result<Self, kube::Error> {
+    /// What is not read is not compared: rules have no field that an older definition lacks.
+    fn lost(&self, _desired: &K) -> Vec<String> {
+        Vec::new()
+    }
+
+    async fn patch(api: &Api<K>, name: &str, params: &PatchParams, desired: &K) -> Result<Self, kube::Error> {
         Ok(api.patch_metadata(name, params, &Patch::Apply(desired)).await?.into())
     }
 }

@@ -24,7 +24,7 @@ use kube::Client;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::cluster::config;
+use super::cluster::{config, operator_config};
 
 /// A request as it came by.
 #[derive(Debug, Clone)]
@@ -115,7 +115,8 @@ impl Proxy {
 
     async fn start_as(impersonated: Option<String>) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let client = Client::try_from(config().await).expect("a client");
+        let user = if impersonated.is_some() { config().await } else { operator_config().await };
+        let client = Client::try_from(user).expect("a client");
         let shared = Shared { client, rules: Arc::default(), seen: Arc::default(), impersonated, cuts: Arc::default() };
         let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a port");
         let address = listener.local_addr().expect("an address");

@@ -121,6 +121,10 @@ pub struct RunArgs {
     #[arg(long, env = "PLIMSOLL_LEASE_NAMESPACE", value_name = "NS")]
     pub lease_namespace: Option<String>,
 
+    /// Shards that the namespaces are divided into, for the replicas to share; with 1 one replica leads. The same for all replicas
+    #[arg(long, env = "PLIMSOLL_SHARDS", value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub shards: u16,
+
     /// Format of the logs
     #[arg(long, env = "PLIMSOLL_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,

@@ -6,6 +6,7 @@ mod lease;
 mod pod_monitor;
 mod prometheus_rule;
 mod served;
+mod shards;
 mod vm_rule;
 
 pub use apply::{AppliedMemory, Change, is_owned_by};
@@ -14,4 +15,5 @@ pub use lease::{Candidate, LeaseLost};
 pub use pod_monitor::{PodMonitor, PodMonitorSpec};
 pub use prometheus_rule::{PrometheusRule, PrometheusRuleSpec};
 pub use served::{RuleApis, ScalerApis, api_served, rule_apis, scaler_apis};
+pub use shards::{Assigned, Member};
 pub use vm_rule::{VMRule, VMRuleSpec};

@@ -43,6 +43,7 @@ use crate::{
     kube::{PrometheusRule, RuleApis, ScalerApis, VMRule},
     metrics::Metrics,
     prometheus::{News, SignalSnapshot, Snapshot, Wanted},
+    shard::Shards,
 };
 
 /// Changes that come together are looked at once. Far below the two seconds within which drift is to be mended, and short enough for
@@ -87,6 +88,8 @@ pub struct Shared {
     pub concurrency: u16,
     /// Shows the workloads' sizes as metrics.
     pub collector: super::WorkloadCollector,
+    /// The namespaces that this process looks after.
+    pub shards: Shards,
 }
 
 /// The controller of one namespace, or of all.
@@ -105,8 +108,9 @@ impl Controller {
     pub async fn run(self, stop: CancellationToken) {
         let everything = watcher::Config::default();
         let ours = everything.clone().labels(&format!("{}={}", labels::MANAGED_BY, labels::MANAGED_BY_VALUE));
-        let main = runtime::Controller::new(self.api::<Guarded>(), everything.clone());
-        let profiles = main.store();
+        let (profiles, profile_writer) = reflector::store();
+        let main = self.watched(watcher(self.api::<Guarded>(), everything.clone())).reflect(profile_writer);
+        let main = runtime::Controller::for_stream(main.applied_objects(), profiles.clone());
         let (autoscalers, autoscaler_writer) = reflector::store();
         let (disruption_budgets, budget_writer) = reflector::store();
         let workloads = Workloads::default();
@@ -123,12 +127,13 @@ impl Controller {
             overrides: overrides.clone(),
         });
 
-        let autoscaler_events = watcher(self.api::<HorizontalPodAutoscaler>(), everything.clone())
-            .default_backoff()
+        let autoscaler_events = self
+            .watched(watcher(self.api::<HorizontalPodAutoscaler>(), everything.clone()).default_backoff())
             .reflect(autoscaler_writer);
-        let budget_events =
-            watcher(self.api::<PodDisruptionBudget>(), everything.clone()).default_backoff().reflect(budget_writer);
-        let rivals = watcher(self.api::<Guarded>(), everything.clone()).default_backoff();
+        let budget_events = self
+            .watched(watcher(self.api::<PodDisruptionBudget>(), everything.clone()).default_backoff())
+            .reflect(budget_writer);
+        let rivals = self.watched(watcher(self.api::<Guarded>(), everything.clone()).default_backoff());
         let of = |profiles: &Store<Guarded>| profiles.clone();
         let (p1, p2, p3, p4, p5) = (of(&profiles), of(&profiles), of(&profiles), of(&profiles), of(&profiles));
 
@@ -152,7 +157,8 @@ impl Controller {
         let enforcing = enforcer.run(stop.clone());
         let context = self.context(stores, kinds, decisions, poolers, overrides);
         let tidying = tidy(Arc::clone(&context), stop.clone());
-        let giving_back = give_back(Arc::clone(&context), self.namespace.clone(), stop.clone());
+        let giving_back =
+            give_back(Arc::clone(&context), self.namespace.clone(), self.shared.shards.clone(), stop.clone());
         let running = main
             .with_config(Config::default().concurrency(self.shared.concurrency).debounce(DEBOUNCE))
             .reconcile_on(triggers(autoscaler_events, triggers::autoscaler_fingerprint, move |autoscaler| {
@@ -209,6 +215,7 @@ impl Controller {
             autoscalers: stores.autoscalers.clone(),
             poolers,
             news,
+            shards: self.shared.shards.clone(),
         }
     }
 
@@ -249,6 +256,14 @@ impl Controller {
         }
     }
 
+    /// Every watch goes through here: what is in another process' shards goes no further.
+    fn watched<K: Resource>(
+        &self,
+        events: impl Stream<Item = watcher::Result<watcher::Event<K>>>,
+    ) -> impl Stream<Item = watcher::Result<watcher::Event<K>>> {
+        self.shared.shards.events(events)
+    }
+
     fn metadata<K>(
         &self,
         config: watcher::Config,
@@ -262,7 +277,7 @@ impl Controller {
             + Sync
             + 'static,
     {
-        watcher(self.api::<PartialObjectMeta<K>>(), config).default_backoff()
+        self.watched(watcher(self.api::<PartialObjectMeta<K>>(), config).default_backoff())
     }
 
     /// Starts when the API of the rule objects appears: before, every watch would be a 404.
@@ -304,7 +319,7 @@ impl Controller {
             Some(namespace) => Api::<DynamicObject>::namespaced_with(self.shared.client.clone(), namespace, &resource),
             None => Api::all_with(self.shared.client.clone(), &resource),
         };
-        let events = watcher(api, watcher::Config::default()).default_backoff().inspect(move |event| {
+        let events = self.watched(watcher(api, watcher::Config::default()).default_backoff()).inspect(move |event| {
             if let Ok(event) = event {
                 ready.note(kind, event);
             }
@@ -353,7 +368,7 @@ async fn tidy(context: Arc<Context>, stop: CancellationToken) {
 }
 
 /// A profile that is deleted while it acts leaves no other trace than what it has written to others' autoscalers.
-async fn give_back(context: Arc<Context>, namespace: Option<String>, stop: CancellationToken) {
+async fn give_back(context: Arc<Context>, namespace: Option<String>, shards: Shards, stop: CancellationToken) {
     let Context { client, stores, scaler_apis, .. } = &*context;
     let work = async {
         loop {
@@ -361,7 +376,7 @@ async fn give_back(context: Arc<Context>, namespace: Option<String>, stop: Cance
             // Before the first list every profile would be gone.
             if tokio::try_join!(stores.profiles.wait_until_ready(), stores.autoscalers.wait_until_ready()).is_ok() {
                 let apis = *scaler_apis.borrow();
-                super::adoption::give_back_orphans(client, stores, namespace.as_deref(), apis).await;
+                super::adoption::give_back_orphans(client, stores, namespace.as_deref(), &shards, apis).await;
             }
         }
     };

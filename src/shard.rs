@@ -67,10 +67,10 @@ impl Shards {
 
     /// The events about objects that are in one of them: the API server cannot filter by a hash. What is left out is dropped before it
     /// is stored.
-    pub fn events<K: Resource>(
+    pub fn events<K: Resource, S: Stream<Item = watcher::Result<Event<K>>>>(
         &self,
-        events: impl Stream<Item = watcher::Result<Event<K>>>,
-    ) -> impl Stream<Item = watcher::Result<Event<K>>> {
+        events: S,
+    ) -> impl Stream<Item = watcher::Result<Event<K>>> + use<K, S> {
         let shards = self.clone();
         events.filter(move |event| {
             future::ready(match event {

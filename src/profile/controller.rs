@@ -257,10 +257,10 @@ impl Controller {
     }
 
     /// Every watch goes through here: what is in another process' shards goes no further.
-    fn watched<K: Resource>(
+    fn watched<K: Resource, S: Stream<Item = watcher::Result<watcher::Event<K>>>>(
         &self,
-        events: impl Stream<Item = watcher::Result<watcher::Event<K>>>,
-    ) -> impl Stream<Item = watcher::Result<watcher::Event<K>>> {
+        events: S,
+    ) -> impl Stream<Item = watcher::Result<watcher::Event<K>>> + use<K, S> {
         self.shared.shards.events(events)
     }
 

@@ -110,13 +110,14 @@ impl World {
         let live = 1 + usize::try_from(self.dice.below(4)).unwrap();
         let keep = &POD_NAMES[..live];
         self.replicas.retain(|name, replica| keep.contains(name) && replica.mind.count == count);
-        let now = self.now;
-        for name in keep {
-            self.replicas.entry(name).or_insert_with(|| Replica::new(name, count, now)).leaving = false;
-        }
         // A lease that runs out, and three times what is uneven for a while.
         let end = self.now + Duration::from_secs(75);
         while self.now < end {
+            // What ends because of what was before is started again.
+            let now = self.now;
+            for name in keep {
+                self.replicas.entry(name).or_insert_with(|| Replica::new(name, count, now));
+            }
             self.tick();
         }
         let sizes: Vec<_> = self.replicas.values().map(|replica| replica.running.len()).collect();

@@ -111,7 +111,7 @@ fn the_last_leaves_nothing() {
 mod world;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
 
     /// Whatever replicas do, no shard is worked on by two, nor are shards counted in two ways; and when all is calm again, all are
     /// worked on, evenly.

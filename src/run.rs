@@ -65,8 +65,8 @@ pub enum RunError {
 
 /// Runs until the process is told to stop, or the lease is lost.
 pub async fn run(args: RunArgs, log_level: LogLevel) -> Result<(), RunError> {
-    if args.shards > 1 && !args.leader_elect {
-        return Err(RunError::ShardsWithoutLease(args.shards));
+    if args.lease.shards > 1 && !args.lease.leader_elect {
+        return Err(RunError::ShardsWithoutLease(args.lease.shards));
     }
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone())?;
@@ -77,7 +77,7 @@ pub async fn run(args: RunArgs, log_level: LogLevel) -> Result<(), RunError> {
     let default_namespace = config.default_namespace.clone();
     let client = Client::try_from(config)?;
     let metrics = Arc::new(Metrics::default());
-    metrics.set_shards(args.shards);
+    metrics.set_shards(args.lease.shards);
     let collector = WorkloadCollector::default();
     metrics.register_collector(collector.clone());
     let readiness = Readiness::default();
@@ -99,7 +99,7 @@ pub async fn run(args: RunArgs, log_level: LogLevel) -> Result<(), RunError> {
             () = wait_for_definition(&client, &readiness) => {}
         }
         let work = Work { args: &args, client: &client, metrics: &metrics, collector: &collector };
-        if args.shards > 1 {
+        if args.lease.shards > 1 {
             return share(&work, &default_namespace, &stop).await;
         }
         let Some(candidate) = elected(&args, &client, &default_namespace, &stop).await else { return Ok(()) };
@@ -138,12 +138,12 @@ async fn elected(
     if stop.is_cancelled() {
         return None;
     }
-    if !args.leader_elect {
+    if !args.lease.leader_elect {
         return Some(None);
     }
     let (namespace, identity) = lease_of(args, default_namespace);
-    tracing::info!(lease = args.lease_name, namespace, identity, "waiting to lead");
-    let candidate = Candidate::new(client.clone(), &namespace, &args.lease_name, &identity);
+    tracing::info!(lease = args.lease.lease_name, namespace, identity, "waiting to lead");
+    let candidate = Candidate::new(client.clone(), &namespace, &args.lease.lease_name, &identity);
     candidate.acquire(stop).await.then_some(Some(candidate))
 }
 
@@ -151,7 +151,7 @@ async fn elected(
 fn lease_of(args: &RunArgs, default_namespace: &str) -> (String, String) {
     let identity = std::env::var("POD_NAME").unwrap_or_else(|_| format!("{FIELD_MANAGER}-{}", std::process::id()));
     let own_namespace = || std::env::var("POD_NAMESPACE").unwrap_or_else(|_| default_namespace.to_owned());
-    (args.lease_namespace.clone().unwrap_or_else(own_namespace), identity)
+    (args.lease.lease_namespace.clone().unwrap_or_else(own_namespace), identity)
 }
 
 /// Ends when the lease is lost; without one, never.

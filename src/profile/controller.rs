@@ -51,6 +51,7 @@ use crate::{
 const DEBOUNCE: Duration = Duration::from_millis(50);
 
 mod poolers;
+mod watched;
 
 /// How the names of poolers' objects end.
 const POOLERS: &str = "-pgbouncer";
@@ -254,14 +255,6 @@ impl Controller {
             Some(namespace) => Api::namespaced(self.shared.client.clone(), namespace),
             None => Api::all(self.shared.client.clone()),
         }
-    }
-
-    /// Every watch goes through here: what is in another process' shards goes no further.
-    fn watched<K: Resource, S: Stream<Item = watcher::Result<watcher::Event<K>>>>(
-        &self,
-        events: S,
-    ) -> impl Stream<Item = watcher::Result<watcher::Event<K>>> + use<K, S> {
-        self.shared.shards.events(events)
     }
 
     fn metadata<K>(

@@ -11,7 +11,7 @@ use crate::{
 /// Shares the lease until told to stop, or until shards that are worked on may be another's.
 pub async fn share(work: &Work<'_>, default_namespace: &str, stop: &CancellationToken) -> Result<(), RunError> {
     let (namespace, identity) = lease_of(work.args, default_namespace);
-    let (lease, count) = (&work.args.lease_name, work.args.shards);
+    let (lease, count) = (&work.args.lease.lease_name, work.args.lease.shards);
     tracing::info!(lease, namespace, identity, shards = count, "waiting for shards");
     let mut member = Member::new(work.client.clone(), &namespace, lease, &identity, count);
     let assigned = member.assigned();
@@ -30,7 +30,7 @@ pub async fn share(work: &Work<'_>, default_namespace: &str, stop: &Cancellation
 /// side would write to the same profiles.
 async fn carry_out(work: &Work<'_>, assigned: &Assigned, stop: &CancellationToken) -> Result<(), RunError> {
     loop {
-        let shards = Shards::new(work.args.shards, assigned.begin());
+        let shards = Shards::new(work.args.lease.shards, assigned.begin());
         let working = (!shards.is_empty()).then(|| {
             tracing::info!(%shards, "leading");
             work.start(shards)

@@ -59,6 +59,8 @@ done <<'CASES'
 --set image.name=plimsoll|'/image'.*additional properties 'name' not allowed
 --set replicas=two|'/replicas'.*got string, want integer
 --set leaderElection.enabled=false|'/replicas'.*got 2, want 1
+--set leaderElection.enabled=false,replicas=1,shards=2|'/shards'.*got 2, want 1
+--set shards=0|'/shards'.*got 0, want 1
 --set evaluationInterval=30|'/evaluationInterval'.*want string
 --set evaluationInterval=half|'/evaluationInterval'.*does not match pattern
 --set evaluationInterval=6m|'/evaluationInterval'.*does not match pattern

@@ -47,6 +47,8 @@ pub mod annotations {
     pub const APPLIED: &str = "plimsoll.dev/applied";
     /// On a workload: the reason for a rollout in spite of a freeze.
     pub const OVERRIDE: &str = "plimsoll.dev/override";
+    /// On the lease that replicas share: which of them has which shards.
+    pub const SHARDS: &str = "plimsoll.dev/shards";
 }
 
 /// Condition types of a profile. All are positive: `True` is the good state.

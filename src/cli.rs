@@ -14,12 +14,14 @@ use crate::{
 };
 
 mod arena;
+mod lease;
 mod pooler;
 mod pooler_agent;
 mod pooler_sql;
 mod prometheus;
 
 pub use arena::ArenaArgs;
+pub use lease::LeaseArgs;
 pub use pooler::PoolerArgs;
 pub use pooler_agent::PoolerAgentArgs;
 pub use pooler_sql::PoolerSqlArgs;
@@ -109,17 +111,9 @@ pub struct RunArgs {
     #[expect(missing_docs, reason = "a doc comment would replace the help of the flags")]
     pub pooler: PoolerArgs,
 
-    /// Let one replica lead and the others wait
-    #[arg(long, env = "PLIMSOLL_LEADER_ELECT", value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
-    pub leader_elect: bool,
-
-    /// Name of the lease that the leader holds
-    #[arg(long, env = "PLIMSOLL_LEASE_NAME", value_name = "NAME", default_value = "plimsoll")]
-    pub lease_name: String,
-
-    /// Namespace of the lease. Default: the pod's own, from POD_NAMESPACE, or the kubeconfig's
-    #[arg(long, env = "PLIMSOLL_LEASE_NAMESPACE", value_name = "NS")]
-    pub lease_namespace: Option<String>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment would replace the help of the flags")]
+    pub lease: LeaseArgs,
 
     /// Format of the logs
     #[arg(long, env = "PLIMSOLL_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
@@ -384,7 +378,7 @@ mod tests {
         let Command::Run(args) = cli.command else { panic!("not run") };
         assert_eq!(args.namespaces, ["a", "b", "c"]);
         assert_eq!(args.rules.rule_labels, [("release".to_owned(), "lab".to_owned())]);
-        assert!(args.leader_elect);
+        assert!(args.lease.leader_elect);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod pod_monitor;
 mod prometheus_rule;
 mod served;
 mod status;
+mod shards;
 mod vm_rule;
 
 pub use apply::{AppliedMemory, Change, Found, Stub, Written, is_owned_by};
@@ -18,4 +19,5 @@ pub use pod_monitor::{PodMonitor, PodMonitorSpec};
 pub use prometheus_rule::{PrometheusRule, PrometheusRuleSpec};
 pub use served::{RuleApis, ScalerApis, api_served, rule_apis, scaler_apis};
 pub use status::apply_status;
+pub use shards::{Assigned, Member};
 pub use vm_rule::{VMRule, VMRuleSpec};

@@ -74,6 +74,11 @@ impl WorkloadCollector {
         self.views.lock().unwrap_or_else(PoisonError::into_inner).push(view);
     }
 
+    /// Shows none any more: whoever works next adds its own.
+    pub fn clear(&self) {
+        self.views.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn views(&self) -> Vec<View> {
         self.views.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -44,6 +44,7 @@ use crate::{
     kube::{Cache, Changed, PrometheusRule, RuleApis, ScalerApis, Stub, VMRule, Written},
     metrics::Metrics,
     prometheus::{News, SignalSnapshot, Snapshot, Wanted},
+    shard::Shards,
 };
 
 /// Changes that come together are looked at once. Far below the two seconds within which drift is to be mended, and short enough for
@@ -51,6 +52,7 @@ use crate::{
 const DEBOUNCE: Duration = Duration::from_millis(50);
 
 mod poolers;
+mod watched;
 
 /// Time between two clearances of what is remembered of profiles that are gone.
 const TIDY: Duration = Duration::from_mins(10);
@@ -85,6 +87,8 @@ pub struct Shared {
     pub concurrency: u16,
     /// Shows the workloads' sizes as metrics.
     pub collector: super::WorkloadCollector,
+    /// The namespaces that this process looks after.
+    pub shards: Shards,
 }
 
 /// The controller of one namespace, or of all.
@@ -113,7 +117,8 @@ impl Controller {
         let main =
             runtime::Controller::for_stream(self.profiles(writer, &stores, claimed, &own_status), profiles.clone());
         let autoscaler_events = watcher(self.api::<HorizontalPodAutoscaler>(), everything.clone()).default_backoff();
-        let budget_events = watcher(self.api::<PodDisruptionBudget>(), everything).default_backoff();
+        let autoscaler_events = self.watched(autoscaler_events);
+        let budget_events = self.watched(watcher(self.api::<PodDisruptionBudget>(), everything).default_backoff());
 
         let kinds = Arc::new(TargetKinds::default());
         let decisions = Decisions::default();
@@ -139,7 +144,8 @@ impl Controller {
             self.workloads::<StatefulSet>("StatefulSet", &stores, stores.workloads.stateful_sets.clone());
         let context = self.context(stores, kinds, decisions, poolers, overrides, own_status);
         let tidying = tidy(Arc::clone(&context), stop.clone());
-        let giving_back = give_back(Arc::clone(&context), self.namespace.clone(), stop.clone());
+        let giving_back =
+            give_back(Arc::clone(&context), self.namespace.clone(), self.shared.shards.clone(), stop.clone());
         let running = main
             .with_config(Config::default().concurrency(self.shared.concurrency).debounce(DEBOUNCE))
             .reconcile_on(triggers(
@@ -189,6 +195,7 @@ impl Controller {
             autoscalers: stores.autoscalers.clone(),
             poolers,
             news,
+            shards: self.shared.shards.clone(),
         }
     }
 
@@ -230,8 +237,7 @@ impl Controller {
         own_status: &OwnStatus,
     ) -> impl Stream<Item = Result<Guarded, watcher::Error>> + use<> {
         let (stores, own_status) = (stores.clone(), own_status.clone());
-        watcher(self.api::<Guarded>(), watcher::Config::default())
-            .default_backoff()
+        self.watched(watcher(self.api::<Guarded>(), watcher::Config::default()).default_backoff())
             .modify(prune)
             .inspect_ok(move |event| {
                 for Changed { before, now } in stores.claims.note_of(event, Claim::of) {
@@ -271,7 +277,7 @@ impl Controller {
             + Sync
             + 'static,
     {
-        watcher(self.api::<PartialObjectMeta<K>>(), config).default_backoff()
+        self.watched(watcher(self.api::<PartialObjectMeta<K>>(), config).default_backoff())
     }
 
     /// Starts when the API of the rule objects appears: before, every watch would be a 404.
@@ -313,7 +319,7 @@ impl Controller {
             Some(namespace) => Api::<DynamicObject>::namespaced_with(self.shared.client.clone(), namespace, &resource),
             None => Api::all_with(self.shared.client.clone(), &resource),
         };
-        let events = watcher(api, watcher::Config::default()).default_backoff();
+        let events = self.watched(watcher(api, watcher::Config::default()).default_backoff());
         let stores = stores.clone();
         triggers(events, cache, seen_object, Seen::same, move |workload| triggers::of_workload(workload, kind, &stores))
     }
@@ -370,7 +376,7 @@ async fn tidy(context: Arc<Context>, stop: CancellationToken) {
 }
 
 /// A profile that is deleted while it acts leaves no other trace than what it has written to others' autoscalers.
-async fn give_back(context: Arc<Context>, namespace: Option<String>, stop: CancellationToken) {
+async fn give_back(context: Arc<Context>, namespace: Option<String>, shards: Shards, stop: CancellationToken) {
     let Context { client, stores, scaler_apis, .. } = &*context;
     let work = async {
         loop {
@@ -379,7 +385,7 @@ async fn give_back(context: Arc<Context>, namespace: Option<String>, stop: Cance
             stores.claims.wait_until_ready().await;
             stores.autoscalers.wait_until_ready().await;
             let apis = *scaler_apis.borrow();
-            super::adoption::give_back_orphans(client, stores, namespace.as_deref(), apis).await;
+            super::adoption::give_back_orphans(client, stores, namespace.as_deref(), &shards, apis).await;
         }
     };
     tokio::select! {

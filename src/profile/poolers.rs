@@ -26,6 +26,7 @@ use crate::{
     api::{USER_AGENT, labels},
     kube::{Cache, message},
     pooler::{report::Report, wanted::AGENT_PORT},
+    shard::Shards,
 };
 
 mod look;
@@ -149,6 +150,8 @@ pub struct PoolerWatch {
     pub poolers: Poolers,
     /// Profiles about whose poolers there is news.
     pub news: mpsc::UnboundedSender<ObjectRef<Guarded>>,
+    /// The namespaces that this process looks after.
+    pub shards: Shards,
 }
 
 impl PoolerWatch {
@@ -219,7 +222,8 @@ impl PoolerWatch {
         match tokio::time::timeout(Duration::from_secs(10), list).await {
             Ok(Ok(list)) => {
                 let mut pods: HashMap<Key, Vec<Pod>> = HashMap::new();
-                for pod in list.items {
+                let ours = |pod: &Pod| self.shards.hold(pod.metadata.namespace.as_deref().unwrap_or_default());
+                for pod in list.items.into_iter().filter(ours) {
                     let profile = pod.labels().get(labels::PROFILE).cloned().unwrap_or_default();
                     pods.entry((pod.namespace().unwrap_or_default(), profile)).or_default().push(pod);
                 }

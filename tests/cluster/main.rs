@@ -35,6 +35,7 @@ mod pooling;
 mod process;
 mod prometheus;
 mod rules;
+mod shards;
 mod steady;
 mod targets;
 mod undecodable;

@@ -32,6 +32,7 @@ pub struct Request {
     pub method: Method,
     pub path: String,
     pub user_agent: String,
+    pub at: Instant,
 }
 
 /// What happens to a request that a fault is for.
@@ -206,7 +207,7 @@ async fn forward(State(shared): State<Shared>, request: axum::extract::Request) 
     let path = parts.uri.path().to_owned();
     let user_agent =
         parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-    let seen = Request { method: parts.method.clone(), path, user_agent };
+    let seen = Request { method: parts.method.clone(), path, user_agent, at: Instant::now() };
     shared.seen.lock().unwrap().push(seen.clone());
     let action = {
         let rules = shared.rules.lock().unwrap();

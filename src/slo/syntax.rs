@@ -1,14 +1,13 @@
-//! The syntax tree of PromQL: read without panics, walked as a whole, and printed so that it reads back as the same tree.
+//! The syntax tree of PromQL: walked as a whole, and printed so that it reads back as the same tree.
 //!
 //! The parser has a walk and a printer of its own. Its walk leaves out the parameters of aggregations, and its printer writes
 //! metric names that need quotes without them: neither is enough where a tenant must not get past what is checked.
 
-use promql_parser::{
-    label::Matchers,
-    parser::{self, Expr},
-};
+use promql_parser::{label::Matchers, parser::Expr};
 
 mod print;
+
+pub(crate) use promql_parser::parser::parse;
 
 pub(super) use print::{print, selector as print_selector};
 
@@ -17,23 +16,6 @@ pub const MAX_DEPTH: usize = 32;
 
 /// How many selectors one expression may have: Prometheus reads the series of each at every evaluation.
 pub const MAX_SELECTORS: usize = 20;
-
-/// Reads an expression.
-///
-/// # Errors
-///
-/// What the parser says, and a backslash before a letter beyond ASCII, at which the parser would panic.
-pub(crate) fn parse(text: &str) -> Result<Expr, String> {
-    let mut letters = text.chars();
-    while let Some(letter) = letters.next() {
-        if letter == '\\'
-            && let Some(escaped) = letters.next().filter(|next| !next.is_ascii())
-        {
-            return Err(format!("`\\{escaped}` is no escape that PromQL knows"));
-        }
-    }
-    parser::parse(text)
-}
 
 /// Every part of an expression in which another one stands.
 fn parts(expr: &Expr) -> Vec<&Expr> {

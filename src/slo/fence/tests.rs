@@ -21,7 +21,7 @@ fn selectors_get_the_matcher() {
         (r#"up{namespace="store",job="x"}"#, r#"up{namespace="store",job="x"}"#),
         (r#"up{"namespace"="store"}"#, r#"up{namespace="store"}"#),
         (r#"{__name__=~".+"}"#, r#"{__name__=~".+",namespace="store"}"#),
-        (r#"{"a.b"}"#, r#"{"a.b",namespace="store"}"#),
+        (r#"{"a.b"}"#, r#"{__name__="a.b",namespace="store"}"#),
         // As a value, and as the end of another label's name, it is nothing to the fence.
         (
             r#"up{exported_namespace="other",a="namespace"}"#,
@@ -145,8 +145,9 @@ fn the_label_is_one_that_no_rule_sets() {
 fn leaf() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-c]",
-        "[a-c]\\{(job=\"[a-z\\\\\\\\]{0,3}\"|namespace=\"store\"|x=~\"[a-z.]{0,3}\")\\}",
+        "[a-c]\\{(job=\"[a-z]{0,3}\"|namespace=\"store\"|x=~\"[a-z.]{0,3}\")\\}",
         Just("{\"a.b\",c=\"d\"}".to_owned()),
+        Just("c{job=\"\\\\d\\\"}\"}".to_owned()),
         Just("a offset 5m".to_owned()),
         Just("a @ end()".to_owned()),
         Just("vector(1.5)".to_owned()),

@@ -54,6 +54,8 @@ const DEBOUNCE: Duration = Duration::from_millis(50);
 mod poolers;
 mod watched;
 
+use watched::{pruned_budget, stubs};
+
 /// Time between two clearances of what is remembered of profiles that are gone.
 const TIDY: Duration = Duration::from_mins(10);
 
@@ -336,19 +338,6 @@ impl Controller {
         })
         .flat_map(move |news| stream::iter(concerned(&profiles, news.as_deref())))
     }
-}
-
-/// Profiles whose child of this kind has changed in any way that an apply would change back.
-fn stubs<K: Written>(
-    events: impl Stream<Item = watcher::Result<watcher::Event<PartialObjectMeta<K>>>>,
-    cache: Cache<Stub<K>>,
-) -> impl Stream<Item = ObjectRef<Guarded>> {
-    triggers(events, cache, Stub::from, triggers::same_stub, triggers::of_stub)
-}
-
-/// Nobody reads the status of a disruption budget here, and it moves with every pod.
-fn pruned_budget(budget: PodDisruptionBudget) -> PodDisruptionBudget {
-    PodDisruptionBudget { status: None, ..pruned(budget) }
 }
 
 /// The profiles that news are about: all that have objectives, where they are about all.

@@ -7,8 +7,8 @@ mod lease;
 mod pod_monitor;
 mod prometheus_rule;
 mod served;
-mod status;
 mod shards;
+mod status;
 mod vm_rule;
 
 pub use apply::{AppliedMemory, Change, Found, Stub, Written, is_owned_by};
@@ -18,6 +18,6 @@ pub use lease::{Candidate, LeaseLost};
 pub use pod_monitor::{PodMonitor, PodMonitorSpec};
 pub use prometheus_rule::{PrometheusRule, PrometheusRuleSpec};
 pub use served::{RuleApis, ScalerApis, api_served, rule_apis, scaler_apis};
-pub use status::apply_status;
 pub use shards::{Assigned, Member};
+pub use status::apply_status;
 pub use vm_rule::{VMRule, VMRuleSpec};

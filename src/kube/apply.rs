@@ -67,23 +67,24 @@ pub enum Change {
 
 impl AppliedMemory {
     /// Applies the whole opinion about an object, by force: the fields in it are ours. Gives the object as it came back, if anything
-    /// was sent.
+    /// was sent. What is not `live` must not be there: it is a conflict, and nothing is written.
     pub async fn apply<F: Found>(
         &self,
         api: &Api<F::Kind>,
-        mut desired: Box<F::Kind>,
+        desired: &mut F::Kind,
         live: Option<&F>,
     ) -> Result<Option<F>, kube::Error> {
+        unmarked(desired.meta_mut());
         let name = desired.meta().name.clone().unwrap_or_default();
         let key = key::<F::Kind>(desired.meta());
         let owner = number(controller_of(desired.meta()).unwrap_or_default());
-        let opinion = digest(&*desired);
+        let opinion = digest(desired);
         let remember = |object| self.lock().insert(key, Remembered { opinion, object, owner });
         let known = self.lock().get(&key).copied();
         if let Some(live) = live {
             match known {
                 Some(known) if known.opinion == opinion && known.object == live.fingerprint() => return Ok(None),
-                None if live.applied() == Some(&*text(opinion)) && live.holds(api, &desired).await? => {
+                None if live.applied() == Some(&*text(opinion)) && live.holds(api, desired).await? => {
                     remember(live.fingerprint());
                     return Ok(None);
                 }
@@ -98,9 +99,9 @@ impl AppliedMemory {
             None => meta.resource_version = Some(NO_VERSION.to_owned()),
         }
         let params = PatchParams::apply(FIELD_MANAGER).force();
-        let answer = F::patch(api, &name, &params, &desired).await?;
+        let answer = F::patch(api, &name, &params, desired).await?;
         remember(answer.fingerprint());
-        let lost = answer.lost(&desired);
+        let lost = answer.lost(desired);
         let mut all = self.all_lost();
         if lost.is_empty() {
             all.remove(&key);
@@ -143,6 +144,16 @@ impl AppliedMemory {
         hashes.retain(|_, remembered| alive.contains(&remembered.owner));
         self.all_lost().retain(|key, _| hashes.contains_key(key));
     }
+}
+
+/// Takes away what an apply before this one has added to an opinion.
+fn unmarked(meta: &mut ObjectMeta) {
+    meta.uid = None;
+    meta.resource_version = None;
+    if let Some(all) = &mut meta.annotations {
+        all.remove(annotations::APPLIED);
+    }
+    meta.annotations.take_if(|all| all.is_empty());
 }
 
 fn key<K: Resource<DynamicType = ()>>(meta: &ObjectMeta) -> u64 {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     api::{reasons, v1alpha1::ChildState},
-    kube::{AppliedMemory, Cache, Category, Change, Found, Stub, categorize, is_owned_by, message, no_answer},
+    kube::{AppliedMemory, Cache, Category, Change, Found, Stub, categorize, message, no_answer},
     metrics::Metrics,
 };
 
@@ -181,18 +181,10 @@ impl Applier<'_> {
             (Plan::Apply(_), Some(_)) if !ours => {
                 return outcome(Some(ChildState::Refused), Some(foreign(kind, name)));
             }
-            (Plan::Apply(desired), live) => match in_time(self.memory.apply(&api, desired, live)).await {
-                // No watch shows it: somebody else's, or ours and not seen yet, which the next try finds.
-                Err(error) if live.is_none() && categorize(&error) == Category::Conflict => {
-                    match in_time(self.found_foreign(&api, name)).await {
-                        Ok(true) => return outcome(Some(ChildState::Refused), Some(foreign(kind, name))),
-                        Ok(false) | Err(_) => Err(error),
-                    }
-                }
-                written => written.map(|answer| {
-                    let change = if answer.is_some() { Change::Written } else { Change::Unchanged };
-                    (Some(ChildState::Applied), change, answer)
-                }),
+            (Plan::Apply(mut desired), live) => match in_time(self.write(&api, &mut *desired, name, live)).await {
+                Ok(None) => return outcome(Some(ChildState::Refused), Some(foreign(kind, name))),
+                Ok(Some(Wrote { change, answer })) => Ok((Some(ChildState::Applied), change, answer)),
+                Err(error) => Err(error),
             },
         };
         match result {
@@ -212,12 +204,37 @@ impl Applier<'_> {
         }
     }
 
-    async fn found_foreign<K>(&self, api: &Api<K>, name: &str) -> Result<bool, kube::Error>
-    where
-        K: crate::kube::Written,
-    {
-        let found = api.get_metadata_opt(name).await?;
-        Ok(found.is_some_and(|found| !is_owned_by(&found.metadata, self.owner_uid)))
+    /// Applies an opinion. Nothing where the object turns out to be somebody else's.
+    async fn write<F: Found>(
+        &self,
+        api: &Api<F::Kind>,
+        desired: &mut F::Kind,
+        name: &str,
+        live: Option<&F>,
+    ) -> Result<Option<Wrote<F>>, kube::Error> {
+        match self.memory.apply(api, desired, live).await {
+            // Something is there that no watch shows: somebody else's, or one of ours that has lost its labels.
+            Err(error) if live.is_none() && categorize(&error) == Category::Conflict => match F::read(api, name).await?
+            {
+                Some(found) if found.controller() != Some(self.owner_uid) => Ok(None),
+                Some(found) => self.memory.apply(api, desired, Some(&found)).await.map(Wrote::of).map(Some),
+                None => Err(error),
+            },
+            written => written.map(Wrote::of).map(Some),
+        }
+    }
+}
+
+/// What came of an apply.
+struct Wrote<F> {
+    change: Change,
+    answer: Option<F>,
+}
+
+impl<F> Wrote<F> {
+    fn of(answer: Option<F>) -> Self {
+        let change = if answer.is_some() { Change::Written } else { Change::Unchanged };
+        Self { change, answer }
     }
 }
 

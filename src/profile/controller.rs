@@ -41,7 +41,7 @@ use super::{
 };
 use crate::{
     api::labels,
-    kube::{Cache, Changed, PrometheusRule, RuleApis, ScalerApis, Stub, VMRule, Written},
+    kube::{Cache, Changed, PrometheusRule, RuleApis, ScalerApis, VMRule},
     metrics::Metrics,
     prometheus::{News, SignalSnapshot, Snapshot, Wanted},
     shard::Shards,

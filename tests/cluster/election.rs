@@ -29,7 +29,11 @@ async fn of_two_one_leads_and_the_other_takes_over() {
     cluster.wait_for_condition("web", "Ready", "True", "AsDeclared").await;
     assert_eq!(cluster.expect("Lease", "plimsoll").await["spec"]["holderIdentity"], "first");
     assert!(!leads(&second).await);
-    assert_eq!(second.get("/readyz").await, (200, "ok\n".to_owned()), "one that waits is ready");
+    eventually("one that waits is ready", PATIENCE, async || match second.get("/readyz").await {
+        (200, _) => Ok(()),
+        (code, text) => Err(format!("{code} {text}")),
+    })
+    .await;
     assert_eq!(second.get("/livez").await.0, 200);
     assert!(second.get("/metrics").await.1.contains("plimsoll_build_info"));
     assert_eq!(second.metric("plimsoll_reconciles_in_flight").await, Some(0.0));

@@ -161,5 +161,6 @@ async fn a_foreign_vm_rule_is_left_alone_and_so_are_the_rules() {
     assert!(message.starts_with("VMRule web-slo exists and does not belong"), "{message}");
     assert_eq!(essence(&cluster.expect("VMRule", "web-slo").await), essence(&foreign));
     assert_eq!(essence(&cluster.expect("PrometheusRule", "web-slo").await), essence(&rule));
-    assert!(rule_writes(&proxy).iter().all(|(method, plural)| *method == Method::PATCH && plural == "prometheusrules"));
+    // That something is there shows when it is to be made: the API server refuses, and nothing is taken over.
+    assert!(rule_writes(&proxy).iter().all(|(method, _)| *method == Method::PATCH));
 }

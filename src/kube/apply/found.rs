@@ -55,6 +55,9 @@ pub trait Found: Send + Sync + Sized {
     /// A hash of everything that a person or another controller may change and an apply would change back.
     fn fingerprint(&self) -> u64;
 
+    /// Reads it.
+    fn read(api: &Api<Self::Kind>, name: &str) -> impl Future<Output = Result<Option<Self>, kube::Error>> + Send;
+
     /// Whether it holds every value of an opinion. Reads it where it is not known whole.
     fn holds(
         &self,
@@ -108,6 +111,10 @@ impl<K: Written> Found for K {
         }
         // `serde_json` keeps the keys of objects sorted, so equal values have equal texts.
         number(&value.to_string())
+    }
+
+    async fn read(api: &Api<K>, name: &str) -> Result<Option<K>, kube::Error> {
+        api.get_opt(name).await
     }
 
     async fn holds(&self, _api: &Api<K>, desired: &K) -> Result<bool, kube::Error> {
@@ -204,6 +211,10 @@ impl<K: Written> Found for Stub<K> {
 
     fn fingerprint(&self) -> u64 {
         self.fingerprint
+    }
+
+    async fn read(api: &Api<K>, name: &str) -> Result<Option<Self>, kube::Error> {
+        Ok(api.get_metadata_opt(name).await?.map(Self::from))
     }
 
     async fn holds(&self, api: &Api<K>, desired: &K) -> Result<bool, kube::Error> {

@@ -124,12 +124,8 @@ async fn two_share_four_shards_and_one_takes_over() {
 
     let shards = table(&all[0]).await;
     for (name, replica) in [("first", &first), ("second", &second)] {
-        let of_its_own: Vec<_> = all
-            .iter()
-            .filter(|one| shards[name].contains(&shard_of(&one.namespace, 4)))
-            .map(|one| &one.namespace)
-            .collect();
-        let mut expected = of_its_own.clone();
+        let ours = |one: &&Cluster| shards[name].contains(&shard_of(&one.namespace, 4));
+        let mut expected: Vec<_> = all.iter().filter(ours).map(|one| &one.namespace).collect();
         expected.sort();
         assert_eq!(replica.writes().keys().collect::<Vec<_>>(), expected, "{name}");
         #[expect(clippy::cast_precision_loss, reason = "a few")]
@@ -222,7 +218,6 @@ async fn one_whose_shards_are_taken_ends_with_a_failure() {
     let mut replica = Replica::start(&all, "first", 4).await;
     replica.wait_until_it_holds(4.0, PATIENCE).await;
     let table = json!({"other": {"renewed": "now", "shards": [0, 1, 2, 3]}}).to_string();
-    // As long as another's write is not in between.
     all[0].edit("Lease", "plimsoll", json!({"metadata": {"annotations": {annotations::SHARDS: table}}})).await;
     assert_eq!(replica.operator.wait_for_exit(Duration::from_secs(5)).await.code(), Some(1));
     let log = replica.operator.log();

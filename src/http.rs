@@ -74,7 +74,7 @@ async fn log_level(State(shared): State<Shared>) -> impl IntoResponse {
     }
 }
 
-/// Whether a request comes from within the pod, as those of `kubectl port-forward` do. 127.0.0.1 and ::1 alone: the sidecar of a
+/// Whether a request comes from within the pod, as those of `kubectl port-forward` do. `127.0.0.1` and `::1` alone: the sidecar of a
 /// mesh hands requests of others on from another address of the loopback network.
 fn from_within(peer: SocketAddr) -> bool {
     match peer.ip().to_canonical() {

@@ -135,7 +135,7 @@ mod tests {
             ..ConfigMap::default()
         };
         let ours = Shards::new(4, BTreeSet::from([shard_of("ours", 4)]));
-        let other = (0..).map(|i| format!("ns-{i}")).find(|namespace| !ours.hold(namespace)).unwrap();
+        let other = (0..1000).map(|i| format!("ns-{i}")).find(|namespace| !ours.hold(namespace)).unwrap();
         let events = vec![
             Ok(Event::Init),
             Ok(Event::InitApply(of(&other))),

@@ -20,9 +20,7 @@ fn run(name: &str, least: usize, target: fn(&[u8])) {
     assert!(files.len() >= least, "only {} files for {name}", files.len());
     for file in files {
         let content = std::fs::read(&file).expect("a file");
-        if std::panic::catch_unwind(|| target(&content)).is_err() {
-            panic!("{}", file.display());
-        }
+        assert!(std::panic::catch_unwind(|| target(&content)).is_ok(), "{}", file.display());
     }
 }
 

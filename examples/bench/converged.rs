@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use futures::{StreamExt, TryStreamExt};
 use kube::{
     Api, Client, ResourceExt,
-    core::{ApiResource, DynamicObject},
+    core::{ApiResource, DynamicObject, PartialObjectMeta},
     runtime::{WatchStreamExt, watcher},
 };
 use serde_json::Value;
@@ -17,13 +17,13 @@ use serde_json::Value;
 use crate::objects;
 
 /// Longest wait.
-const LONGEST: Duration = Duration::from_secs(600);
+const LONGEST: Duration = Duration::from_mins(10);
 
 /// Ends when so many profiles have a status, and so many of each child are there.
 pub async fn converged(client: Client, size: usize) -> Result<()> {
     let statuses = async {
-        let api = Api::<DynamicObject>::all_with(client.clone(), &objects::profiles());
-        let mut events = std::pin::pin!(watcher::metadata_watcher(api, watcher::Config::default()).touched_objects());
+        let api = Api::<PartialObjectMeta<DynamicObject>>::all_with(client.clone(), &objects::profiles());
+        let mut events = std::pin::pin!(watcher(api, watcher::Config::default()).touched_objects());
         let mut with_status = HashSet::new();
         while with_status.len() < size {
             let profile = events.try_next().await?.context("the watch ended")?;

@@ -36,7 +36,7 @@ impl Operator {
             .with_context(|| format!("cannot start {binary}: run `make image` first"))?;
         let mut operator = Self { child, ready_after: Duration::ZERO };
         while http("/readyz").await.is_err() {
-            if started.elapsed() > Duration::from_secs(60) {
+            if started.elapsed() > Duration::from_mins(1) {
                 bail!("the operator is not ready after a minute");
             }
             tokio::time::sleep(Duration::from_millis(10)).await;

@@ -65,13 +65,13 @@ impl Work<'_> {
     pub fn start(&self, shards: Shards) -> Working {
         self.metrics.set_shards_held(shards.len());
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        lead(self, shards, &tasks, &stop);
+        lead(self, &shards, &tasks, &stop);
         Working { tasks, stop, metrics: Arc::clone(self.metrics), collector: self.collector.clone() }
     }
 }
 
 /// Starts everything that only the leader does.
-fn lead(work: &Work<'_>, shards: Shards, tasks: &TaskTracker, stop: &CancellationToken) {
+fn lead(work: &Work<'_>, shards: &Shards, tasks: &TaskTracker, stop: &CancellationToken) {
     let Work { args, client, metrics, collector } = *work;
     let pending = Snapshot { at: Timestamp::now(), answer: Answer::Pending };
     let (snapshot_sender, snapshots) = watch::channel(Arc::new(pending));

@@ -188,7 +188,7 @@ async fn who_counts_otherwise_waits() {
     alone.operator.wait_for_log("leading").await;
     apply(&all).await;
     let mut four = Replica::start(&all, "four", 4).await;
-    let vandal = async { tokio::time::timeout(Duration::from_secs(60), vandalize(&all)).await };
+    let vandal = async { tokio::time::timeout(Duration::from_mins(1), vandalize(&all)).await };
     let replaced = async {
         tokio::time::sleep(Duration::from_secs(5)).await;
         assert_eq!((alone.held().await, four.held().await), (1.0, 0.0));

@@ -49,7 +49,7 @@ impl Applier<'_> {
         let service = self.child(service, live.service.as_deref(), name, errors).await.0;
         let network_policy = self.child(network_policy, live.network_policy.as_deref(), name, errors).await.0;
         let made = live.stateful_set.is_none() && matches!(stateful_set, Plan::Apply(_));
-        let set = self.child(stateful_set, live.stateful_set.as_deref(), name, errors).await.0;
+        let set = Box::pin(self.child(stateful_set, live.stateful_set.as_deref(), name, errors)).await.0;
         if made && set.state == Some(ChildState::Applied) {
             self.seed(name, autoscaler_minimum(&autoscaler)).await;
         }

@@ -198,7 +198,7 @@ mod tests {
         for (spec, place) in [
             (alerting(&format!("labels: {{a: '{query}'}}")), "labels.a"),
             (alerting(&format!("annotations: {{a: '{query}'}}")), "annotations.a"),
-            (alerting(&format!("runbookUrl: 'https://x/{{{{query`up`}}}}'")), "runbookUrl"),
+            (alerting("runbookUrl: 'https://x/{{query`up`}}'"), "runbookUrl"),
             (alerting(&format!("page: {{severity: '{query}'}}")), "page.severity"),
             (alerting(&format!("ticket: {{severity: '{query}'}}")), "ticket.severity"),
         ] {

@@ -119,8 +119,9 @@ async fn reads_that_fail_tear_nothing_down() {
     // A target that no watch shows is asked for. The others are looked after all the while.
     let hanging = proxy
         .fault(Action::Hang, |request| request.method == Method::GET && request.path.ends_with("/replicasets/web"));
-    let target = json!({"spec": {"targetRef": {"kind": "ReplicaSet"}}});
-    cluster.edit("PerformanceProfile", "web", target).await;
+    let unwatched = "apiVersion: plimsoll.dev/v1alpha1\nkind: PerformanceProfile\nmetadata: {name: unwatched}\n\
+                     spec: {targetRef: {kind: ReplicaSet, name: web}}\n";
+    cluster.apply_yaml(unwatched).await;
     hanging.wait_for_hits(1).await;
     cluster.edit("PodDisruptionBudget", "other", json!({"spec": {"maxUnavailable": 3}})).await;
     eventually("drift of another profile is mended", Duration::from_secs(2), async || {

@@ -51,6 +51,18 @@ fuzz-hpa: ## The port of the HPA's algorithm against the controller itself. SEED
 	HPA_ORACLE='$(LAB_BIN)/hpa-oracle' HPA_SEED=$(or $(SEED),1000000) HPA_CALCULATIONS=$(or $(CALCULATIONS),200000) \
 		HPA_SEQUENCES=$(or $(SEQUENCES),10000) cargo test --locked --test hpa -- --nocapture
 
+.PHONY: fuzz
+fuzz: ## Fuzz profiles, PromQL, imports and PgBouncer's file with libFuzzer. SECONDS=60 for each, TARGETS=… for some
+	hack/fuzz $(or $(SECONDS),60) $(TARGETS)
+
+.PHONY: sbom
+sbom: ## What the operator is built from, as CycloneDX: target/plimsoll.cdx.json
+	hack/sbom
+
+.PHONY: reproducible
+reproducible: ## Two release builds in two folders give the same binary
+	hack/reproducible
+
 .PHONY: doc
 doc:
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --lib

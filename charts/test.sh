@@ -61,6 +61,8 @@ done <<'CASES'
 --set evaluationInterval=half|'/evaluationInterval'.*does not match pattern
 --set evaluationInterval=6m|'/evaluationInterval'.*does not match pattern
 --set partialResponseStrategy=Warn|'/partialResponseStrategy'.*must be one of
+--set enforceNamespaceLabel=a-b|'/enforceNamespaceLabel'.*does not match pattern
+--set enforceNamespaceLabel=__name__|'/enforceNamespaceLabel'.*does not match pattern
 --set scrapeInterval=0s|'/scrapeInterval'.*does not match pattern
 --set metrics.address=localhost|'/metrics/address'.*does not match pattern
 --set-json prometheus.headers={"X-A":"b,c"}|'/prometheus/headers/X-A'.*does not match pattern

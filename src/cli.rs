@@ -8,8 +8,6 @@ use k8s_openapi::jiff::Timestamp;
 use crate::{
     api::{Duration, Target, v1alpha1::TargetRef},
     export, import, inhibit,
-    profile::{PoolerImages, Settings},
-    slo,
     telemetry::LogFormat,
 };
 
@@ -18,12 +16,14 @@ mod pooler;
 mod pooler_agent;
 mod pooler_sql;
 mod prometheus;
+mod rules;
 
 pub use arena::ArenaArgs;
 pub use pooler::PoolerArgs;
 pub use pooler_agent::PoolerAgentArgs;
 pub use pooler_sql::PoolerSqlArgs;
 pub use prometheus::PrometheusArgs;
+pub use rules::RuleArgs;
 
 /// The load line for Kubernetes services: SLOs, scaling and disruption budgets from one PerformanceProfile per workload.
 #[derive(Debug, Parser)]
@@ -125,46 +125,13 @@ pub struct RunArgs {
     #[arg(long, env = "PLIMSOLL_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
 
-    /// Level of the logs, or a list as in info,kube=debug; changed at run time with PUT /log-level
+    /// Level of the logs, or a list as in info,kube=debug; changed at run time with PUT /log-level from within the pod
     #[arg(long, env = "PLIMSOLL_LOG_LEVEL", value_name = "FILTER", default_value = "info")]
     pub log_level: String,
 
     /// Profiles that are reconciled at the same time
     #[arg(long, env = "PLIMSOLL_CONCURRENCY", value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub concurrency: u16,
-}
-
-/// Flags that decide what rules look like.
-#[derive(Debug, Args)]
-pub struct RuleArgs {
-    /// Interval of the rules, and of the evaluation of the objectives
-    #[arg(long, env = "PLIMSOLL_EVALUATION_INTERVAL", value_name = "DURATION", default_value = "30s", value_parser = evaluation_interval)]
-    pub evaluation_interval: Duration,
-
-    /// Interval at which Prometheus scrapes the services: windows of alerts are never shorter than four of these
-    #[arg(long, env = "PLIMSOLL_SCRAPE_INTERVAL", value_name = "DURATION", default_value = "30s", value_parser = scrape_interval)]
-    pub scrape_interval: Duration,
-
-    /// Label on every rule object, for the ruleSelector of the installation's Prometheus or VMAlert; may be repeated
-    #[arg(long = "rule-label", env = "PLIMSOLL_RULE_LABEL", value_name = "KEY=VALUE", value_delimiter = ',', value_parser = pair)]
-    pub rule_labels: Vec<(String, String)>,
-
-    /// What Thanos Ruler does with a rule when a store does not answer. Default: not written, for Prometheus refuses it
-    #[arg(long, env = "PLIMSOLL_PARTIAL_RESPONSE_STRATEGY", value_name = "STRATEGY", value_enum)]
-    pub partial_response_strategy: Option<slo::PartialResponse>,
-}
-
-impl RuleArgs {
-    /// The flags as the pipeline takes them.
-    pub fn settings(&self) -> Settings {
-        Settings {
-            rule_labels: self.rule_labels.iter().cloned().collect(),
-            partial_response_strategy: self.partial_response_strategy,
-            slo: slo::Options { evaluation_interval: self.evaluation_interval, scrape_interval: self.scrape_interval },
-            pooler: PoolerImages::default(),
-            at: Timestamp::now(),
-        }
-    }
 }
 
 /// Flags of `plimsoll render`.
@@ -329,32 +296,6 @@ fn target_ref(text: &str) -> Result<TargetRef, String> {
             Ok(TargetRef { api_version: "apps/v1".to_owned(), kind: kind.to_owned(), name: name.to_owned() })
         }
         _ => Err("write it as KIND/NAME, as in Deployment/auth".to_owned()),
-    }
-}
-
-fn pair(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
-        _ => Err("write it as NAME=VALUE".to_owned()),
-    }
-}
-
-/// Above two minutes a recorded series would be stale, after Prometheus' five, before the rules that read it run twice.
-fn evaluation_interval(text: &str) -> Result<Duration, String> {
-    interval(text, "2m")
-}
-
-fn scrape_interval(text: &str) -> Result<Duration, String> {
-    interval(text, "5m")
-}
-
-fn interval(text: &str, longest: &str) -> Result<Duration, String> {
-    let read = |text: &str| text.parse::<Duration>().map_err(|error| error.to_string());
-    let duration = read(text)?;
-    if duration >= Duration::from_secs(1) && duration <= read(longest)? {
-        Ok(duration)
-    } else {
-        Err(format!("it must be from 1s to {longest}"))
     }
 }
 

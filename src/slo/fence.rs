@@ -10,7 +10,7 @@ use promql_parser::{
 };
 
 use super::{
-    Expression, Indicator, Matchers, Selector, WindowExpression,
+    Expression, Matchers, Selector, WindowExpression,
     expression::{UNLIKELY, WINDOW, put_in},
     promql::{matcher_text, quote},
     syntax,
@@ -203,31 +203,6 @@ impl Fenced for WindowExpression {
         } else {
             Err(unprintable())
         }
-    }
-}
-
-/// Every text of an indicator that a user wrote, fenced already or not; for tests and for those that build indicators themselves.
-impl Fenced for Indicator {
-    fn within(self, fence: &Fence) -> Result<Self, FenceError> {
-        use super::BadEvents::{Errors, Good};
-        Ok(match self {
-            Self::Ratio { bad, total } => Self::Ratio {
-                bad: match bad {
-                    Errors(selector) => Errors(selector.within(fence)?),
-                    Good(selector) => Good(selector.within(fence)?),
-                },
-                total: total.within(fence)?,
-            },
-            Self::Latency { histogram, selector, threshold, unit, format } => {
-                Self::Latency { histogram, selector: selector.within(fence)?, threshold, unit, format }
-            }
-            Self::Raw { errors, total } => Self::Raw { errors: errors.within(fence)?, total: total.within(fence)? },
-            Self::Probe { gauge } => Self::Probe { gauge: gauge.within(fence)? },
-            Self::Throughput { counter, minimum } => Self::Throughput { counter: counter.within(fence)?, minimum },
-            Self::Saturation { query, maximum } => Self::Saturation { query: query.within(fence)?, maximum },
-            // Its parts are objectives of this namespace, by their names.
-            composite @ Self::Composite(_) => composite,
-        })
     }
 }
 

@@ -219,7 +219,7 @@ async fn one_whose_shards_are_taken_ends_with_a_failure() {
     replica.wait_until_it_holds(4.0, PATIENCE).await;
     let table = json!({"other": {"renewed": "now", "shards": [0, 1, 2, 3]}}).to_string();
     all[0].edit("Lease", "plimsoll", json!({"metadata": {"annotations": {annotations::SHARDS: table}}})).await;
-    assert_eq!(replica.operator.wait_for_exit(Duration::from_secs(5)).await.code(), Some(1));
+    assert_eq!(replica.operator.wait_for_exit(PATIENCE).await.code(), Some(1));
     let log = replica.operator.log();
     assert!(log.iter().any(|line| line.to_string().contains("another replica may lead")), "{log:?}");
 }

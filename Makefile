@@ -114,6 +114,14 @@ test-cluster: lab-build ## Everything that needs the real API server and control
 	KUBECONFIG='$(LAB_KUBECONFIG)' cargo test --locked --test cluster --test crd -- --ignored --test-threads=4
 	KUBECONFIG='$(LAB_KUBECONFIG)' HELM='$(LAB_BIN)/helm' tests/chart.sh
 
+.PHONY: chaos
+chaos: lab-build ## Faults against the operator on a real control plane, repeatable. SEED=… FAULTS=a,b EARLIER=revision
+	@$(LAB) up
+	@$(LAB) monitoring crds
+	@hack/earlier '$(or $(EARLIER),HEAD~100)' '$(TARGET)/chaos-earlier'
+	cargo build --locked --bin plimsoll --example chaos
+	SEED='$(SEED)' FAULTS='$(FAULTS)' CHAOS_OLD='$(TARGET)/chaos-earlier' '$(TARGET)/debug/examples/chaos'
+
 .PHONY: backfill
 backfill: lab-build ## Thirty days in a real Prometheus: the budget in the status is that of the events
 	@$(LAB) up

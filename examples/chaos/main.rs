@@ -113,7 +113,10 @@ async fn all(run: &Run, chosen: &[&str]) -> Result<()> {
 /// Other profiles would be lost with the definition, and other operators would have a hand in this.
 async fn alone(client: &Client) -> Result<()> {
     let kind = GroupVersionKind::gvk("plimsoll.dev", "v1alpha1", "PerformanceProfile");
-    let api = Api::<DynamicObject>::all_with(client.clone(), &ApiResource::from_gvk_with_plural(&kind, "performanceprofiles"));
+    let api = Api::<DynamicObject>::all_with(
+        client.clone(),
+        &ApiResource::from_gvk_with_plural(&kind, "performanceprofiles"),
+    );
     let profiles = api.list(&ListParams::default()).await?;
     let other = profiles.items.iter().find(|profile| profile.metadata.namespace.as_deref() != Some(NAMESPACE));
     match other.and_then(|profile| profile.metadata.namespace.as_deref()) {

@@ -233,7 +233,8 @@ pub async fn insist<T>(what: impl AsyncFn() -> Result<T, kube::Error>) -> Result
             Ok(Err(error)) => anyhow::Error::from(error),
             Err(late) => late.into(),
         };
-        let never = matches!(error.downcast_ref(), Some(kube::Error::Api(status)) if matches!(status.code, 400 | 403 | 422));
+        let never =
+            matches!(error.downcast_ref(), Some(kube::Error::Api(status)) if matches!(status.code, 400 | 403 | 422));
         if never || started.elapsed() > PATIENCE {
             return Err(error);
         }

@@ -47,13 +47,15 @@ pub async fn capture(client: &Client, namespace: &str) -> Result<State> {
     let lists = KINDS.iter().map(async |(_, _, kind, _)| list(client, namespace, kind).await);
     let all: Vec<_> = try_join_all(lists).await?.into_iter().flatten().collect();
     let living: Vec<String> = all.iter().filter_map(|(_, object)| object.uid()).collect();
-    let canonical = all.iter().map(|(key, object)| (key.clone(), canonical(object, &living)));
+    let canonical = all.iter().map(|(key, object)| (key.clone(), canonical(key, object, &living)));
     Ok(canonical.filter(|(key, _)| !ITS_OWN.contains(&key.as_str())).collect())
 }
 
 async fn list(client: &Client, namespace: &str, kind: &str) -> Result<Vec<(String, DynamicObject)>> {
     match api(client, namespace, kind).list(&ListParams::default()).await {
-        Ok(list) => Ok(list.items.into_iter().map(|object| (format!("{kind}/{}", object.name_any()), object)).collect()),
+        Ok(list) => {
+            Ok(list.items.into_iter().map(|object| (format!("{kind}/{}", object.name_any()), object)).collect())
+        }
         // The definition is not there, for now or for ever.
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(Vec::new()),
         Err(error) => Err(error.into()),
@@ -81,7 +83,7 @@ pub async fn clear(client: &Client, namespace: &str, kinds: &[&str]) -> Result<(
 
 /// The object without times, versions and the reports of Kubernetes' own controllers. Of owners it says whether they live: a child
 /// of a dead one is lost soon.
-fn canonical(object: &DynamicObject, living: &[String]) -> Value {
+fn canonical(key: &str, object: &DynamicObject, living: &[String]) -> Value {
     let meta = &object.metadata;
     let owners: Vec<_> = meta.owner_references.iter().flatten().map(|owner| {
         json!([owner.kind, owner.name, owner.controller, if living.contains(&owner.uid) { "lives" } else { "is gone" }])
@@ -91,7 +93,6 @@ fn canonical(object: &DynamicObject, living: &[String]) -> Value {
     annotations.retain(|key, _| !key.contains("kubernetes.io/"));
     let mut rest: Map<String, Value> = object.data.as_object().cloned().unwrap_or_default();
     let status = rest.remove("status");
-    let ours = object.types.as_ref().is_some_and(|types| types.kind == "PerformanceProfile");
     if let Some(spec) = rest.get_mut("spec").and_then(Value::as_object_mut) {
         for assigned in ["clusterIP", "clusterIPs"] {
             if spec.get(assigned).is_some_and(|address| address != "None" && address != &json!(["None"])) {
@@ -106,7 +107,7 @@ fn canonical(object: &DynamicObject, living: &[String]) -> Value {
         "owners": owners,
         "leaving": meta.deletion_timestamp.is_some(),
         "content": rest,
-        "status": status.filter(|_| ours).map(|status| reported(&status, meta.generation)),
+        "status": status.filter(|_| key.starts_with("PerformanceProfile/")).map(|status| reported(&status, meta.generation)),
     })
 }
 

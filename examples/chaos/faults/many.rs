@@ -66,7 +66,8 @@ pub async fn event_storm(scene: &mut Scene<'_>) -> Result<Verdict> {
     }
     let converged = scene.converge().await?;
     scene.assert_survived()?;
-    let note = format!("{rate} events/s; an edit took {} ms at worst, {} ms in the calm", worst.as_millis(), calm.as_millis());
+    let note =
+        format!("{rate} events/s; an edit took {} ms at worst, {} ms in the calm", worst.as_millis(), calm.as_millis());
     Ok(Verdict::of(converged, note))
 }
 
@@ -161,7 +162,8 @@ async fn among(scene: &mut Scene<'_>, count: usize) -> Result<Verdict> {
         let nuisance = async {
             for round in 0_u32.. {
                 let change = json!({"metadata": {"annotations": {"nudge": round.to_string()}}, "spec": {"autoscaling": {"maxReplicas": 20 + round % 50}}});
-                let _ = here.api("PerformanceProfile").patch("bad", &PatchParams::default(), &Patch::Merge(&change)).await;
+                let _ =
+                    here.api("PerformanceProfile").patch("bad", &PatchParams::default(), &Patch::Merge(&change)).await;
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         };
@@ -230,7 +232,9 @@ impl Refusal {
             "spec": {"policyName": Self::NAME, "validationActions": ["Deny"]},
         });
         let params = PatchParams::apply("chaos").force();
-        for (kind, plural, object) in Self::KINDS.iter().zip([&policy, &binding]).map(|((kind, plural), object)| (kind, plural, object)) {
+        for (kind, plural, object) in
+            Self::KINDS.iter().zip([&policy, &binding]).map(|((kind, plural), object)| (kind, plural, object))
+        {
             Self::api(scene, kind, plural).patch(Self::NAME, &params, &Patch::Apply(object)).await?;
         }
         let mut probe = foreign(0, 0);

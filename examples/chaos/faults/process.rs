@@ -51,7 +51,8 @@ impl Clock {
         fs::write(&source, CLOCK)?;
         clock.set(0)?;
         let arguments = ["-shared", "-fPIC", "-O1", "-o"];
-        let made = std::process::Command::new("cc").args(arguments).arg(clock.library()).arg(&source).arg("-ldl").output();
+        let made =
+            std::process::Command::new("cc").args(arguments).arg(clock.library()).arg(&source).arg("-ldl").output();
         match made {
             Ok(output) if output.status.success() => Ok(clock),
             Ok(output) => bail!("cc: {}", String::from_utf8_lossy(&output.stderr)),

@@ -85,7 +85,7 @@ pub async fn clear(client: &Client, namespace: &str, kinds: &[&str]) -> Result<(
 /// of a dead one is lost soon.
 fn canonical(key: &str, object: &DynamicObject, living: &[String]) -> Value {
     let meta = &object.metadata;
-    let owners: Vec<_> = meta.owner_references.iter().flatten().map(|owner| {
+    let owners = meta.owner_references.iter().flatten().map(|owner| {
         json!([owner.kind, owner.name, owner.controller, if living.contains(&owner.uid) { "lives" } else { "is gone" }])
     });
     let owners: Vec<_> = owners.collect();

@@ -79,7 +79,7 @@ async fn finish(scene: &Scene<'_>, took: Duration) -> Result<Verdict> {
 
 /// Time between the last write of the first and the first write of the second; an error where they overlap.
 fn gap(entries: &[Entry]) -> Result<Duration> {
-    let of = |name: &str| entries.iter().filter(move |entry| entry.replica == name && !entry.lease);
+    let of = |name: &'static str| entries.iter().filter(move |entry| entry.replica == name && !entry.lease);
     let last: &Entry = of("first").max_by_key(|entry| entry.to).context("the first has written nothing")?;
     let begin: Timestamp = of("second").map(|entry| entry.from).min().context("the second has written nothing")?;
     let late: Vec<_> = of("first").filter(|entry| entry.to >= begin).map(|entry| entry.what.clone()).collect();

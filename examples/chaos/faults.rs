@@ -34,7 +34,8 @@ impl Verdict {
 pub struct Skipped(pub String);
 
 /// All of them, in the order of a run.
-pub const ALL: [&str; 14] = [
+pub const ALL: [&str; 15] = [
+    "none",
     "children-deleted",
     "errors",
     "watches-cut",
@@ -54,6 +55,7 @@ pub const ALL: [&str; 14] = [
 /// Does one.
 pub async fn fault(name: &str, scene: &mut Scene<'_>) -> Result<Verdict> {
     match name {
+        "none" => none(scene).await,
         "children-deleted" => cluster::children_deleted(scene).await,
         "errors" => network::errors(scene).await,
         "watches-cut" => network::watches_cut(scene).await,
@@ -70,4 +72,11 @@ pub async fn fault(name: &str, scene: &mut Scene<'_>) -> Result<Verdict> {
         "one-fails" => many::one_fails(scene).await,
         _ => anyhow::bail!("there is no fault {name}: choose from {}", ALL.join(", ")),
     }
+}
+
+/// No harm at all: what differs here differs by chance, and no fault would show anything.
+async fn none(scene: &mut Scene<'_>) -> Result<Verdict> {
+    scene.start(scene.launch("first")).await?;
+    scene.play().await?;
+    Ok(Verdict::of(scene.converge().await?, "the clean run again"))
 }

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     path::{Path, PathBuf},
     process::Stdio,
     sync::{
@@ -34,8 +34,8 @@ pub struct Launch {
     pub name: String,
     /// Further variables.
     pub environment: Vec<(OsString, OsString)>,
-    /// Where its logs go; a file of its own where nothing is said.
-    pub log_to: Option<PathBuf>,
+    /// Where its logs go: a new file, or one that is there.
+    pub log: PathBuf,
 }
 
 /// A replica, which is started again when it ends, until it is dropped.
@@ -58,13 +58,12 @@ impl Replica {
     /// Starts one.
     pub async fn start(launch: Launch, client: Client, random: Random) -> Result<Self> {
         let proxy = Proxy::start(client, &agent(&launch.name), random).await?;
-        let log = std::env::temp_dir().join(format!("chaos-{}-{}.log", std::process::id(), launch.name));
-        let _ = fs::remove_file(&log);
-        let mut child = spawn(&launch, proxy.kubeconfig(), &log)?;
+        let mut child = spawn(&launch, proxy.kubeconfig())?;
+        let log = launch.log.clone();
         let (pid, ends, stop) = (Arc::new(AtomicI32::new(pid_of(&child))), Arc::default(), CancellationToken::new());
         let keeper = tokio::spawn({
             let (pid, ends, stop) = (Arc::clone(&pid), Arc::<AtomicU32>::clone(&ends), stop.clone());
-            let (kubeconfig, log) = (proxy.kubeconfig().clone(), log.clone());
+            let kubeconfig = proxy.kubeconfig().clone();
             async move {
                 loop {
                     tokio::select! {
@@ -73,7 +72,7 @@ impl Replica {
                     }
                     ends.fetch_add(1, Ordering::Relaxed);
                     tokio::time::sleep(Duration::from_secs(1)).await;
-                    match spawn(&launch, &kubeconfig, &log) {
+                    match spawn(&launch, &kubeconfig) {
                         Ok(next) => child = next,
                         Err(error) => return eprintln!("chaos: {} is not started again: {error:#}", launch.name),
                     }
@@ -103,12 +102,13 @@ impl Replica {
     pub async fn stop(self) -> Result<()> {
         self.stop.cancel();
         let _ = self.keeper.await;
-        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        // A device has nothing to read, or no end.
+        if !fs::metadata(&self.log).is_ok_and(|file| file.is_file()) {
+            return Ok(());
+        }
+        let log = fs::read_to_string(&self.log)?;
         if let Some(line) = log.lines().find(|line| line.contains("panicked at")) {
             bail!("the operator panicked: {line} ({})", self.log.display());
-        }
-        if std::env::var_os("CHAOS_KEEP_LOGS").is_none() {
-            let _ = fs::remove_file(&self.log);
         }
         Ok(())
     }
@@ -118,11 +118,8 @@ fn pid_of(child: &Child) -> i32 {
     child.id().and_then(|id| i32::try_from(id).ok()).unwrap_or_default()
 }
 
-fn spawn(launch: &Launch, kubeconfig: &Path, log: &Path) -> Result<Child> {
-    let file = match &launch.log_to {
-        Some(other) => OpenOptions::new().write(true).open(other),
-        None => File::options().create(true).append(true).open(log),
-    }?;
+fn spawn(launch: &Launch, kubeconfig: &Path) -> Result<Child> {
+    let file = File::options().create(true).append(true).open(&launch.log)?;
     let mut command = Command::new(&launch.program);
     for (name, _) in std::env::vars_os().filter(|(name, _)| {
         let name = name.to_string_lossy();

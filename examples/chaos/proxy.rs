@@ -7,7 +7,10 @@ use std::{
     fs,
     net::SocketAddr,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -47,13 +50,6 @@ enum Mishap {
     AnswerLost,
 }
 
-/// A request that was to change something.
-#[derive(Debug, Clone)]
-pub struct Write {
-    pub path: String,
-    pub accepted: bool,
-}
-
 #[derive(Clone)]
 struct Shared {
     client: Client,
@@ -61,8 +57,8 @@ struct Shared {
     weather: Arc<watch::Sender<Weather>>,
     cuts: Arc<watch::Sender<u64>>,
     random: Arc<Mutex<Random>>,
-    writes: Arc<Mutex<Vec<Write>>>,
-    mishaps: Arc<Mutex<u64>>,
+    writes: Arc<AtomicUsize>,
+    mishaps: Arc<AtomicUsize>,
 }
 
 /// The proxy; it serves as long as it is held.
@@ -115,14 +111,14 @@ impl Proxy {
         self.shared.cuts.send_modify(|count| *count += 1);
     }
 
-    /// Writes so far, without those to leases and events: these come with time, not with work.
-    pub fn writes(&self) -> Vec<Write> {
-        lock(&self.shared.writes).clone()
+    /// Writes that were accepted so far, without those to leases and events: these come with time, not with work.
+    pub fn writes(&self) -> usize {
+        self.shared.writes.load(Ordering::Relaxed)
     }
 
     /// Requests that went wrong on purpose.
-    pub fn mishaps(&self) -> u64 {
-        *lock(&self.shared.mishaps)
+    pub fn mishaps(&self) -> usize {
+        self.shared.mishaps.load(Ordering::Relaxed)
     }
 }
 
@@ -131,10 +127,6 @@ impl Drop for Proxy {
         self.server.abort();
         let _ = fs::remove_file(&self.kubeconfig);
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Waits while nothing goes through.
@@ -154,7 +146,6 @@ async fn forward(State(shared): State<Shared>, request: Request) -> Response {
         Some(Mishap::AnswerLost) | None => {}
     }
     let body = axum::body::to_bytes(body, 8 << 20).await.unwrap_or_default();
-    let path = parts.uri.path().to_owned();
     let target = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let mut onward = http::Request::builder().method(&parts.method).uri(target);
     for name in [header::ACCEPT, header::CONTENT_TYPE] {
@@ -165,9 +156,8 @@ async fn forward(State(shared): State<Shared>, request: Request) -> Response {
     let onward = onward.header(header::USER_AGENT, &shared.agent).body(kube::client::Body::from(body.to_vec()));
     let Ok(onward) = onward else { return refusal(400, "BadRequest") };
     let answer = shared.client.send(onward).await;
-    if counts(&parts.method, &path) {
-        let accepted = answer.as_ref().is_ok_and(|answer| answer.status().is_success());
-        lock(&shared.writes).push(Write { path, accepted });
+    if counts(&parts.method, parts.uri.path()) && answer.as_ref().is_ok_and(|answer| answer.status().is_success()) {
+        shared.writes.fetch_add(1, Ordering::Relaxed);
     }
     daylight(&mut weather).await;
     match answer {
@@ -189,11 +179,11 @@ async fn forward(State(shared): State<Shared>, request: Request) -> Response {
 
 /// Whether and how this request goes wrong.
 fn mishap(shared: &Shared, method: &Method, path: &str, percent: usize) -> Option<Mishap> {
-    let mut random = lock(&shared.random);
+    let mut random = shared.random.lock().unwrap_or_else(PoisonError::into_inner);
     if percent == 0 || !random.percent(percent) {
         return None;
     }
-    *lock(&shared.mishaps) += 1;
+    shared.mishaps.fetch_add(1, Ordering::Relaxed);
     let write = method != Method::GET;
     // An API server never says to the only writer of a lease that it was changed.
     let lease = path.contains("/leases/");

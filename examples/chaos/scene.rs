@@ -48,6 +48,7 @@ pub struct Scene<'a> {
     pub replicas: Vec<Replica>,
     /// What the clean run came to; nothing in the clean run itself.
     expected: Option<&'a State>,
+    fault: String,
     began: Timestamp,
 }
 
@@ -72,7 +73,7 @@ impl<'a> Scene<'a> {
             other => drop(other?),
         }
         let random = Random::new(run.seed, fault);
-        Ok(Self { run, random, replicas: Vec::new(), expected, began: Timestamp::now() })
+        Ok(Self { run, random, replicas: Vec::new(), expected, fault: fault.to_owned(), began: Timestamp::now() })
     }
 
     /// How a replica is started.
@@ -82,7 +83,7 @@ impl<'a> Scene<'a> {
             namespace: self.run.namespace.clone(),
             name: name.to_owned(),
             environment: Vec::new(),
-            log_to: None,
+            log: std::env::temp_dir().join(format!("chaos-{}-{}-{name}.log", std::process::id(), self.fault)),
         }
     }
 
@@ -169,7 +170,7 @@ impl<'a> Scene<'a> {
         loop {
             // An API server that does not answer is as good as one that shows something else.
             let differences = match tokio::time::timeout(PATIENCE, self.capture()).await {
-                Ok(Ok(found)) => state::differences(expected, &found, 5),
+                Ok(Ok(found)) => state::differences(expected, &found, 12),
                 Ok(Err(error)) => vec![format!("{error:#}")],
                 Err(late) => vec![late.to_string()],
             };
@@ -193,7 +194,7 @@ impl<'a> Scene<'a> {
 
     /// Writes that were accepted so far.
     pub fn writes(&self) -> usize {
-        self.replicas.iter().flat_map(|replica| replica.proxy.writes()).filter(|write| write.accepted).count()
+        self.replicas.iter().map(|replica| replica.proxy.writes()).sum()
     }
 
     /// How often processes have ended so far.

@@ -85,7 +85,7 @@ impl Drop for Clock {
 /// Every line of the log fails: the disk is full.
 pub async fn logs_full(scene: &mut Scene<'_>) -> Result<Verdict> {
     let mut launch = scene.launch("first");
-    launch.log_to = Some(PathBuf::from("/dev/full"));
+    launch.log = PathBuf::from("/dev/full");
     scene.start(launch).await?;
     // Something to log.
     let proxy = &scene.replica(0)?.proxy;

@@ -15,6 +15,7 @@ mod state;
 
 use std::{
     path::PathBuf,
+    process::ExitCode,
     time::{Duration, Instant},
 };
 
@@ -41,7 +42,17 @@ const LONGEST: Duration = Duration::from_secs(300);
 const REST: Duration = Duration::from_secs(6);
 
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
+    match chaos().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("chaos: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn chaos() -> Result<()> {
     rustls::crypto::aws_lc_rs::default_provider().install_default().ok().context("the only TLS provider")?;
     let seed = match std::env::var("SEED") {
         Ok(text) if !text.is_empty() => text.parse().context("SEED")?,
@@ -89,11 +100,7 @@ async fn all(run: &Run, chosen: &[&str]) -> Result<()> {
     }
     cluster_definition(run).await?;
     alone(&run.client).await?;
-    let namespace = serde_json::from_value(json!({"metadata": {"name": NAMESPACE}}))?;
-    match Api::<Namespace>::all(run.client.clone()).create(&PostParams::default(), &namespace).await {
-        Err(kube::Error::Api(status)) if status.is_already_exists() => {}
-        other => drop(other?),
-    }
+    namespace(&run.client).await?;
     let began = Instant::now();
     println!("{:<20} {:>8} {:>12} {:>8}  {:<7} note", "fault", "seed", "converged", "writes", "result");
     let expected = clean(run).await.context("the clean run")?;
@@ -125,6 +132,25 @@ async fn alone(client: &Client) -> Result<()> {
     }
 }
 
+/// A new namespace: one from before may still be on its way out.
+async fn namespace(client: &Client) -> Result<()> {
+    let namespaces = Api::<Namespace>::all(client.clone());
+    let namespace = serde_json::from_value(json!({"metadata": {"name": NAMESPACE}}))?;
+    let began = Instant::now();
+    while namespaces.get_opt(NAMESPACE).await?.is_some() {
+        match namespaces.delete(NAMESPACE, &DeleteParams::background()).await {
+            Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => {}
+            other => drop(other?),
+        }
+        if began.elapsed() > LONGEST {
+            bail!("the namespace {NAMESPACE} of an earlier run does not go");
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    namespaces.create(&PostParams::default(), &namespace).await?;
+    Ok(())
+}
+
 /// The state that the script leads to when nothing goes wrong.
 async fn clean(run: &Run) -> Result<State> {
     let mut scene = Scene::set(run, "clean", None).await?;
@@ -147,6 +173,7 @@ async fn clean(run: &Run) -> Result<State> {
     let verdict = Verdict { converged: since.duration_since(began), note: format!("{} objects", last.len()) };
     row("clean", run.seed, Some(verdict.converged), scene.writes(), "ok", &verdict.note);
     scene.strike().await?;
+    scene.tidy();
     Ok(last)
 }
 
@@ -198,10 +225,11 @@ async fn one(run: &Run, name: &str, expected: &State) -> bool {
         Ok(verdict) => row(name, run.seed, Some(verdict.converged), writes, "ok", &verdict.note),
         Err(error) if error.is::<Skipped>() => row(name, run.seed, None, writes, "skipped", &error.to_string()),
         Err(error) => {
-            row(name, run.seed, None, writes, "FAILED", &format!("{error:#}"));
+            row(name, run.seed, None, writes, "FAILED", &format!("{error:#}\n  logs: {}", scene.logs()));
             return false;
         }
     }
+    scene.tidy();
     true
 }
 

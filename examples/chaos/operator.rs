@@ -98,6 +98,11 @@ impl Replica {
         self.ends.load(Ordering::Relaxed)
     }
 
+    /// Where its logs are.
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
     /// Ends it for good; it must not have panicked.
     pub async fn stop(self) -> Result<()> {
         self.stop.cancel();

@@ -49,6 +49,8 @@ pub struct Scene<'a> {
     /// What the clean run came to; nothing in the clean run itself.
     expected: Option<&'a State>,
     fault: String,
+    /// Logs of replicas that are gone.
+    logs: Vec<PathBuf>,
     began: Timestamp,
 }
 
@@ -73,7 +75,15 @@ impl<'a> Scene<'a> {
             other => drop(other?),
         }
         let random = Random::new(run.seed, fault);
-        Ok(Self { run, random, replicas: Vec::new(), expected, fault: fault.to_owned(), began: Timestamp::now() })
+        Ok(Self {
+            run,
+            random,
+            replicas: Vec::new(),
+            expected,
+            fault: fault.to_owned(),
+            logs: Vec::new(),
+            began: Timestamp::now(),
+        })
     }
 
     /// How a replica is started.
@@ -219,9 +229,24 @@ impl<'a> Scene<'a> {
     pub async fn strike(&mut self) -> Result<()> {
         let mut result = Ok(());
         for replica in self.replicas.drain(..) {
+            self.logs.push(replica.log().to_owned());
             result = result.and(replica.stop().await);
         }
         result
+    }
+}
+
+impl Scene<'_> {
+    /// Removes the logs: nobody has to look into them.
+    pub fn tidy(&self) {
+        let files = self.logs.iter().filter(|log| log.is_file());
+        files.for_each(|log| drop(std::fs::remove_file(log)));
+    }
+
+    /// Where the logs are.
+    pub fn logs(&self) -> String {
+        let names: Vec<_> = self.logs.iter().map(|log| log.display().to_string()).collect();
+        names.join(", ")
     }
 }
 

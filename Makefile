@@ -51,6 +51,18 @@ fuzz-hpa: ## The port of the HPA's algorithm against the controller itself. SEED
 	HPA_ORACLE='$(LAB_BIN)/hpa-oracle' HPA_SEED=$(or $(SEED),1000000) HPA_CALCULATIONS=$(or $(CALCULATIONS),200000) \
 		HPA_SEQUENCES=$(or $(SEQUENCES),10000) cargo test --locked --test hpa -- --nocapture
 
+.PHONY: fuzz
+fuzz: ## Fuzz profiles, PromQL, imports and PgBouncer's file with libFuzzer. SECONDS=60 for each, TARGETS=… for some
+	hack/fuzz $(or $(SECONDS),60) $(TARGETS)
+
+.PHONY: sbom
+sbom: ## What the operator is built from, as CycloneDX: target/plimsoll.cdx.json
+	hack/sbom
+
+.PHONY: reproducible
+reproducible: ## Two release builds in two folders give the same binary
+	hack/reproducible
+
 .PHONY: doc
 doc:
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --lib
@@ -122,6 +134,19 @@ chaos: lab-build ## Faults against the operator on a real control plane, repeata
 	cargo build --locked --bin plimsoll --example chaos
 	SEED='$(SEED)' FAULTS='$(FAULTS)' CHAOS_OLD='$(TARGET)/chaos-earlier' '$(TARGET)/debug/examples/chaos'
 
+.PHONY: test-compat
+test-compat: ## The cluster suite on Kubernetes 1.34 and 1.37, the rules in Prometheus 2 and 3. VERSIONS=1.34 for one. The lab must be down
+	@$(LAB) deps
+	@$(LAB) build full
+	VERSIONS='$(VERSIONS)' tests/compat.sh
+
+.PHONY: test-rbac
+test-rbac: lab-build ## The cluster suite with the rights of the chart alone: nothing is refused, and no right is unused
+	@$(LAB) up
+	@$(LAB) monitoring crds
+	cargo build --locked --bin plimsoll
+	KUBECONFIG='$(LAB_KUBECONFIG)' LAB_AUDIT_LOG='$(LAB_HOME)/run/audit.log' HELM='$(LAB_BIN)/helm' tests/rbac.sh
+
 .PHONY: backfill
 backfill: lab-build ## Thirty days in a real Prometheus: the budget in the status is that of the events
 	@$(LAB) up
@@ -160,8 +185,11 @@ e2e: lab image ## The demo with assertions: real pods, real HPA, real Prometheus
 	KUBECONFIG='$(LAB_KUBECONFIG)' tests/e2e.sh
 
 .PHONY: bench
-bench: lab image ## Figures: memory, binary size, time to children, writes in steady state
-	KUBECONFIG='$(LAB_KUBECONFIG)' tests/bench.sh
+bench: image ## The operator at many profiles beside a bare client: time, requests, CPU, memory. SIZES=100,1000,5000 STEADY=300
+	cargo bench --locked --bench pipeline
+	@$(LAB) up
+	@$(LAB) monitoring crds
+	KUBECONFIG='$(LAB_KUBECONFIG)' tests/bench.sh $(or $(SIZES),100,1000,5000) $(or $(STEADY),300)
 
 .PHONY: arena
 arena: ## Ways of scaling against each other, simulated: every load and fault, ten seeds; writes target/arena.html

@@ -16,7 +16,9 @@ check() { # WHAT COMMAND...: its output is shown when it fails
   local what=$1; shift
   if "$@" >"$out/log" 2>&1; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAILED $what"; sed 's/^/  /' "$out/log"; fi
 }
-render() { "$helm" template plimsoll "$chart" --namespace plimsoll-system "$@"; }
+# The version of the cluster that is rendered for, not the one that this Helm was built with.
+kubernetes=1.37.0
+render() { "$helm" template plimsoll "$chart" --namespace plimsoll-system --kube-version "$kubernetes" "$@"; }
 same() { # NAME: what was rendered is what is kept
   if [ "${update:-}" ]; then mkdir -p "$golden"; cp "$out/$1" "$golden/$1"; else diff -u "$golden/$1" "$out/$1"; fi
 }
@@ -24,7 +26,7 @@ same() { # NAME: what was rendered is what is kept
 
 for values in "$chart"/ci/*-values.yaml; do
   name=$(basename "$values" -values.yaml)
-  check "lint $name" "$helm" lint --strict "$chart" --namespace plimsoll-system --values "$values"
+  check "lint $name" "$helm" lint --strict "$chart" --namespace plimsoll-system --kube-version "$kubernetes" --values "$values"
   check "render $name" render --values "$values"
   cp "$out/log" "$out/$name.yaml"
   check "golden $name" same "$name.yaml"
@@ -57,10 +59,14 @@ done <<'CASES'
 --set image.name=plimsoll|'/image'.*additional properties 'name' not allowed
 --set replicas=two|'/replicas'.*got string, want integer
 --set leaderElection.enabled=false|'/replicas'.*got 2, want 1
+--set leaderElection.enabled=false,replicas=1,shards=2|'/shards'.*got 2, want 1
+--set shards=0|'/shards'.*got 0, want 1
 --set evaluationInterval=30|'/evaluationInterval'.*want string
 --set evaluationInterval=half|'/evaluationInterval'.*does not match pattern
 --set evaluationInterval=6m|'/evaluationInterval'.*does not match pattern
 --set partialResponseStrategy=Warn|'/partialResponseStrategy'.*must be one of
+--set enforceNamespaceLabel=a-b|'/enforceNamespaceLabel'.*does not match pattern
+--set enforceNamespaceLabel=__name__|'/enforceNamespaceLabel'.*does not match pattern
 --set scrapeInterval=0s|'/scrapeInterval'.*does not match pattern
 --set metrics.address=localhost|'/metrics/address'.*does not match pattern
 --set-json prometheus.headers={"X-A":"b,c"}|'/prometheus/headers/X-A'.*does not match pattern
@@ -80,6 +86,15 @@ done <<'CASES'
 --set rbac.extraTargets[0].apiGroups={x},rbac.extraTargets[0].resources={secrets}|'/rbac/extraTargets/0/resources/0'.*'not' failed
 --set topologySpread.whenUnsatisfiable=Never|'/topologySpread/whenUnsatisfiable'.*must be one of
 CASES
+
+# What an older Kubernetes has not. Everything else is the same for each version that the chart accepts.
+check "refused: the policy for floors before 1.36" refused 'floorPolicy.enabled needs Kubernetes 1.36.*this is v1.35.3' \
+  --set enforcement.floorPolicy.enabled=true --kube-version 1.35.3
+for version in 1.30.0 1.34.4 1.35.0-gke.1; do
+  check "Kubernetes $version" diff "$out/default.yaml" <(render --values "$chart/ci/default-values.yaml" --kube-version "$version")
+done
+check "the policy for floors from 1.36 on" render --set enforcement.floorPolicy.enabled=true --kube-version 1.36.0-gke.100
+check "refused: Kubernetes 1.29" refused 'incompatible with Kubernetes' --kube-version 1.29.9
 
 # The definitions: nothing but annotations is added, and keep decides whether they outlive the chart.
 definitions() { "$helm" template plimsoll-crds "$crds" "$@"; }

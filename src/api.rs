@@ -41,8 +41,14 @@ pub mod annotations {
     pub const KEDA_HOLD: &str = "autoscaling.keda.sh/paused-scale-in";
     /// On poolers' pods: changes with the settings that `PgBouncer` takes only at its start.
     pub const RESTART_HASH: &str = "plimsoll.dev/restart-hash";
+    /// What `kubectl apply` writes to everything that it touches: a second copy of the object, which nobody reads here.
+    pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+    /// On everything that is written: a hash of what was wanted. Tells after a restart that nothing is to be written.
+    pub const APPLIED: &str = "plimsoll.dev/applied";
     /// On a workload: the reason for a rollout in spite of a freeze.
     pub const OVERRIDE: &str = "plimsoll.dev/override";
+    /// On the lease that replicas share: which of them has which shards.
+    pub const SHARDS: &str = "plimsoll.dev/shards";
 }
 
 /// Condition types of a profile. All are positive: `True` is the good state.
@@ -112,6 +118,8 @@ pub mod reasons {
     pub const RULE_KIND_NOT_SERVED: &str = "RuleKindNotServed";
     /// The API server refused or failed the write.
     pub const APPLY_FAILED: &str = "ApplyFailed";
+    /// The API server stored an object without a field that was asked for.
+    pub const FIELD_DROPPED: &str = "FieldDropped";
     /// The namespace is being deleted.
     pub const NAMESPACE_TERMINATING: &str = "NamespaceTerminating";
     /// The autoscaler cannot scale; the message is its own.

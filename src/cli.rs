@@ -8,22 +8,24 @@ use k8s_openapi::jiff::Timestamp;
 use crate::{
     api::{Duration, Target, v1alpha1::TargetRef},
     export, import, inhibit,
-    profile::{PoolerImages, Settings},
-    slo,
     telemetry::LogFormat,
 };
 
 mod arena;
+mod lease;
 mod pooler;
 mod pooler_agent;
 mod pooler_sql;
 mod prometheus;
+mod rules;
 
 pub use arena::ArenaArgs;
+pub use lease::LeaseArgs;
 pub use pooler::PoolerArgs;
 pub use pooler_agent::PoolerAgentArgs;
 pub use pooler_sql::PoolerSqlArgs;
 pub use prometheus::PrometheusArgs;
+pub use rules::RuleArgs;
 
 /// The load line for Kubernetes services: SLOs, scaling and disruption budgets from one PerformanceProfile per workload.
 #[derive(Debug, Parser)]
@@ -109,62 +111,21 @@ pub struct RunArgs {
     #[expect(missing_docs, reason = "a doc comment would replace the help of the flags")]
     pub pooler: PoolerArgs,
 
-    /// Let one replica lead and the others wait
-    #[arg(long, env = "PLIMSOLL_LEADER_ELECT", value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
-    pub leader_elect: bool,
-
-    /// Name of the lease that the leader holds
-    #[arg(long, env = "PLIMSOLL_LEASE_NAME", value_name = "NAME", default_value = "plimsoll")]
-    pub lease_name: String,
-
-    /// Namespace of the lease. Default: the pod's own, from POD_NAMESPACE, or the kubeconfig's
-    #[arg(long, env = "PLIMSOLL_LEASE_NAMESPACE", value_name = "NS")]
-    pub lease_namespace: Option<String>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment would replace the help of the flags")]
+    pub lease: LeaseArgs,
 
     /// Format of the logs
     #[arg(long, env = "PLIMSOLL_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
 
-    /// Level of the logs, or a list as in info,kube=debug; changed at run time with PUT /log-level
+    /// Level of the logs, or a list as in info,kube=debug; changed at run time with PUT /log-level from within the pod
     #[arg(long, env = "PLIMSOLL_LOG_LEVEL", value_name = "FILTER", default_value = "info")]
     pub log_level: String,
 
     /// Profiles that are reconciled at the same time
     #[arg(long, env = "PLIMSOLL_CONCURRENCY", value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub concurrency: u16,
-}
-
-/// Flags that decide what rules look like.
-#[derive(Debug, Args)]
-pub struct RuleArgs {
-    /// Interval of the rules, and of the evaluation of the objectives
-    #[arg(long, env = "PLIMSOLL_EVALUATION_INTERVAL", value_name = "DURATION", default_value = "30s", value_parser = evaluation_interval)]
-    pub evaluation_interval: Duration,
-
-    /// Interval at which Prometheus scrapes the services: windows of alerts are never shorter than four of these
-    #[arg(long, env = "PLIMSOLL_SCRAPE_INTERVAL", value_name = "DURATION", default_value = "30s", value_parser = scrape_interval)]
-    pub scrape_interval: Duration,
-
-    /// Label on every rule object, for the ruleSelector of the installation's Prometheus or VMAlert; may be repeated
-    #[arg(long = "rule-label", env = "PLIMSOLL_RULE_LABEL", value_name = "KEY=VALUE", value_delimiter = ',', value_parser = pair)]
-    pub rule_labels: Vec<(String, String)>,
-
-    /// What Thanos Ruler does with a rule when a store does not answer. Default: not written, for Prometheus refuses it
-    #[arg(long, env = "PLIMSOLL_PARTIAL_RESPONSE_STRATEGY", value_name = "STRATEGY", value_enum)]
-    pub partial_response_strategy: Option<slo::PartialResponse>,
-}
-
-impl RuleArgs {
-    /// The flags as the pipeline takes them.
-    pub fn settings(&self) -> Settings {
-        Settings {
-            rule_labels: self.rule_labels.iter().cloned().collect(),
-            partial_response_strategy: self.partial_response_strategy,
-            slo: slo::Options { evaluation_interval: self.evaluation_interval, scrape_interval: self.scrape_interval },
-            pooler: PoolerImages::default(),
-            at: Timestamp::now(),
-        }
-    }
 }
 
 /// Flags of `plimsoll render`.
@@ -332,32 +293,6 @@ fn target_ref(text: &str) -> Result<TargetRef, String> {
     }
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
-        _ => Err("write it as NAME=VALUE".to_owned()),
-    }
-}
-
-/// Above two minutes a recorded series would be stale, after Prometheus' five, before the rules that read it run twice.
-fn evaluation_interval(text: &str) -> Result<Duration, String> {
-    interval(text, "2m")
-}
-
-fn scrape_interval(text: &str) -> Result<Duration, String> {
-    interval(text, "5m")
-}
-
-fn interval(text: &str, longest: &str) -> Result<Duration, String> {
-    let read = |text: &str| text.parse::<Duration>().map_err(|error| error.to_string());
-    let duration = read(text)?;
-    if duration >= Duration::from_secs(1) && duration <= read(longest)? {
-        Ok(duration)
-    } else {
-        Err(format!("it must be from 1s to {longest}"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -384,7 +319,7 @@ mod tests {
         let Command::Run(args) = cli.command else { panic!("not run") };
         assert_eq!(args.namespaces, ["a", "b", "c"]);
         assert_eq!(args.rules.rule_labels, [("release".to_owned(), "lab".to_owned())]);
-        assert!(args.leader_elect);
+        assert!(args.lease.leader_elect);
     }
 
     #[test]

@@ -41,6 +41,7 @@ pub mod reference;
 pub mod render;
 pub mod run;
 pub mod schedule;
+pub mod shard;
 pub mod slo;
 pub mod telemetry;
 pub mod yaml;

@@ -50,6 +50,8 @@ pub struct Metrics {
     reconcile_duration: Histogram,
     in_flight: Gauge,
     leader: Gauge,
+    shards: Gauge,
+    shards_held: Gauge,
     applies: Family<ApplyLabels, Counter>,
     apply_errors: Family<ApplyErrorLabels, Counter>,
     status_writes: Counter,
@@ -73,6 +75,8 @@ impl Default for Metrics {
             reconcile_duration: duration(),
             in_flight: Gauge::default(),
             leader: Gauge::default(),
+            shards: Gauge::default(),
+            shards_held: Gauge::default(),
             applies: Family::default(),
             apply_errors: Family::default(),
             status_writes: Counter::default(),
@@ -86,7 +90,9 @@ impl Default for Metrics {
         r.register("reconciles", "Reconciles by outcome: ok, or the category of the error", metrics.reconciles.clone());
         r.register("reconcile_duration_seconds", "Time that one reconcile takes", metrics.reconcile_duration.clone());
         r.register("reconciles_in_flight", "Reconciles under way", metrics.in_flight.clone());
-        r.register("leader", "1 on the replica that reconciles, else 0", metrics.leader.clone());
+        r.register("leader", "1 on a replica that reconciles, else 0", metrics.leader.clone());
+        r.register("shards", "Shards that the namespaces are divided into", metrics.shards.clone());
+        r.register("shards_held", "Shards whose profiles this replica reconciles", metrics.shards_held.clone());
         r.register("child_applies", "Children looked after, and whether that took a write", metrics.applies.clone());
         r.register("child_apply_errors", "Children that the API server did not take", metrics.apply_errors.clone());
         r.register("status_writes", "Writes of a profile's status", metrics.status_writes.clone());
@@ -126,9 +132,15 @@ impl Metrics {
         ReconcileGuard { metrics: Arc::clone(self), started: std::time::Instant::now(), outcome: "cancelled" }
     }
 
-    /// Whether this replica is the one that reconciles.
-    pub fn set_leader(&self, leader: bool) {
-        self.leader.set(i64::from(leader));
+    /// How many shards there are.
+    pub fn set_shards(&self, count: u16) {
+        self.shards.set(i64::from(count));
+    }
+
+    /// How many of them this replica reconciles; it leads while there are any.
+    pub fn set_shards_held(&self, held: usize) {
+        self.leader.set(i64::from(held > 0));
+        self.shards_held.set(i64::try_from(held).unwrap_or(i64::MAX));
     }
 
     /// A child was looked after.

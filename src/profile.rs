@@ -15,6 +15,7 @@ mod finding;
 pub mod freeze;
 mod observe;
 pub mod overlay;
+mod own_status;
 mod poolers;
 mod publish;
 mod reconcile;

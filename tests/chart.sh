@@ -113,12 +113,13 @@ never() { # ARGUMENT...
 children yes -n $other
 never -n $other; never -n $ns
 can yes get,list,watch performanceprofiles.plimsoll.dev -A
-can yes patch,update performanceprofiles.plimsoll.dev --subresource=status -n $other
-for kind in deployments statefulsets replicasets; do
-  can yes get,list,watch $kind.apps -A
-  can yes get $kind.apps --subresource=scale -n $other
-done
-can yes get,list,watch replicationcontrollers -n $other
+can yes patch performanceprofiles.plimsoll.dev --subresource=status -n $other
+can no update performanceprofiles.plimsoll.dev --subresource=status -n $other
+for kind in deployments statefulsets; do can yes get,list,watch $kind.apps -A; done
+can yes get replicasets.apps -n $other
+can no get deployments.apps --subresource=scale -n $other
+can yes get replicationcontrollers -n $other
+can no list,watch replicationcontrollers -n $other
 can yes get replicationcontrollers --subresource=scale -n $other
 can no patch replicationcontrollers --subresource=scale -n $other
 can yes patch statefulsets.apps --subresource=scale -n $other
@@ -133,7 +134,7 @@ if [ ${#monitoring[@]} = 0 ]; then
   can yes get,list,watch,create,patch,delete prometheusrules.monitoring.coreos.com -n $other
   can yes get,list,watch,create,patch,delete podmonitors.monitoring.coreos.com -n $other
   check "accepted: deploy/alertmanager" k apply --server-side --dry-run=server --validate=strict -n $other -f deploy/alertmanager/alertmanagerconfig.yaml
-  can yes get,list prometheuses.monitoring.coreos.com -A
+  can yes list prometheuses.monitoring.coreos.com -A
   can no create,patch,delete prometheuses.monitoring.coreos.com -n $other
 fi
 if k api-resources --api-group=operator.victoriametrics.com -o name 2>/dev/null | grep -q vmrules; then

@@ -32,6 +32,7 @@ const PURE: &[&str] = &[
     "src/import.rs",
     "src/pooler",
     "src/pooler.rs",
+    "src/kube/shards/mind.rs",
     "src/profile/build",
     "src/profile/build.rs",
     "src/profile/children.rs",

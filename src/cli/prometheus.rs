@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::pair;
+use super::rules::pair;
 
 /// Which Prometheus, and how to talk to it.
 #[derive(Debug, Args)]

@@ -2,12 +2,12 @@
 
 use promql_parser::{
     label::MatchOp,
-    parser::{self, Expr, token},
+    parser::{Expr, token},
 };
 
 use crate::{
     api::{Duration, v1alpha1},
-    slo::{Selector, WindowExpression, indicator, number},
+    slo::{Selector, WindowExpression, indicator, number, parse_promql},
 };
 
 /// Longest expression of a raw indicator, in bytes.
@@ -102,7 +102,7 @@ fn parse(query: &str) -> Result<Expr, String> {
     if query.matches('(').count() > 50 {
         return Err("a query with more than 50 parentheses is not read".to_owned());
     }
-    parser::parse(query).map_err(|error| format!("`{}` is no PromQL: {error}", one_line(query)))
+    parse_promql(query).map_err(|error| format!("`{}` is no PromQL: {error}", one_line(query)))
 }
 
 fn bare(expr: &Expr) -> &Expr {

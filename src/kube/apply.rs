@@ -1,38 +1,59 @@
 //! Server-side apply and removal of objects that have an owner, without needless writes.
 
 use std::{
-    collections::{HashMap, hash_map::DefaultHasher},
-    fmt::Debug,
+    collections::{HashMap, HashSet, hash_map::DefaultHasher},
     hash::{Hash, Hasher},
+    io,
     sync::{Mutex, PoisonError},
 };
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{
     Api, Resource,
-    api::{DeleteParams, Patch, PatchParams, Preconditions},
+    api::{DeleteParams, PatchParams, Preconditions},
 };
-use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
 
-use crate::api::FIELD_MANAGER;
+use crate::api::{FIELD_MANAGER, annotations};
+
+mod covers;
+mod found;
+mod lost;
+
+pub use found::{Found, Stub, Written};
+
+/// A version that no object has. An apply with it makes what is absent, and is a conflict where anything is: so what another has made
+/// meanwhile, or what no watch shows, is never taken over.
+const NO_VERSION: &str = "1";
 
 /// Whether an object belongs to the owner with this uid, as its controller.
 pub fn is_owned_by(meta: &ObjectMeta, owner_uid: &str) -> bool {
-    meta.owner_references
-        .iter()
-        .flatten()
-        .any(|reference| reference.uid == owner_uid && reference.controller == Some(true))
+    controller_of(meta) == Some(owner_uid)
+}
+
+fn controller_of(meta: &ObjectMeta) -> Option<&str> {
+    let controller = meta.owner_references.iter().flatten().find(|reference| reference.controller == Some(true));
+    controller.map(|reference| &*reference.uid)
 }
 
 /// What was last applied, so that the same is not applied again to an object that nobody has touched since.
 ///
 /// A server-side apply that changes nothing is still a write request, and some make a new resource version
-/// (kubernetes#124605). Both the opinion and the object as it came back are remembered as hashes; after a restart each
-/// object is applied once.
+/// (kubernetes#124605). Both the opinion and the object as it came back are remembered as hashes. The opinion's hash also stands in an
+/// annotation of the object: after a restart an object that says so, and holds every value of the opinion, is left as it is.
 #[derive(Default)]
 pub struct AppliedMemory {
-    hashes: Mutex<HashMap<Key, (u64, u64)>>,
+    hashes: Mutex<HashMap<u64, Remembered>>,
+    /// Only of objects that have lost something, which are few.
+    lost: Mutex<HashMap<u64, Vec<String>>>,
+}
+
+#[derive(Clone, Copy)]
+struct Remembered {
+    opinion: u64,
+    object: u64,
+    owner: u64,
 }
 
 /// What an apply did.
@@ -45,85 +66,118 @@ pub enum Change {
 }
 
 impl AppliedMemory {
-    /// Applies the whole opinion about an object, by force: the fields in it are ours.
-    pub async fn apply<K>(&self, api: &Api<K>, desired: &K, live: Option<&K>) -> Result<Change, kube::Error>
-    where
-        K: Resource<DynamicType = ()> + Serialize + DeserializeOwned + Clone + Debug,
-    {
+    /// Applies the whole opinion about an object, by force: the fields in it are ours. Gives the object as it came back, if anything
+    /// was sent.
+    pub async fn apply<F: Found>(
+        &self,
+        api: &Api<F::Kind>,
+        mut desired: Box<F::Kind>,
+        live: Option<&F>,
+    ) -> Result<Option<F>, kube::Error> {
         let name = desired.meta().name.clone().unwrap_or_default();
-        let key = key::<K>(desired.meta());
-        let opinion = hash(&serde_json::to_value(desired).unwrap_or_default());
-        if let Some(live) = live
-            && self.lock().get(&key) == Some(&(opinion, fingerprint(live)))
-        {
-            return Ok(Change::Unchanged);
+        let key = key::<F::Kind>(desired.meta());
+        let owner = number(controller_of(desired.meta()).unwrap_or_default());
+        let opinion = digest(&*desired);
+        let remember = |object| self.lock().insert(key, Remembered { opinion, object, owner });
+        let known = self.lock().get(&key).copied();
+        if let Some(live) = live {
+            match known {
+                Some(known) if known.opinion == opinion && known.object == live.fingerprint() => return Ok(None),
+                None if live.applied() == Some(&*text(opinion)) && live.holds(api, &desired).await? => {
+                    remember(live.fingerprint());
+                    return Ok(None);
+                }
+                _ => {}
+            }
+        }
+        let meta = desired.meta_mut();
+        meta.annotations.get_or_insert_default().insert(annotations::APPLIED.to_owned(), text(opinion));
+        match live {
+            // One that was made again under the same name has another uid, and may be another's.
+            Some(live) => meta.uid = live.uid().map(ToOwned::to_owned),
+            None => meta.resource_version = Some(NO_VERSION.to_owned()),
         }
         let params = PatchParams::apply(FIELD_MANAGER).force();
-        let result = api.patch(&name, &params, &Patch::Apply(desired)).await?;
-        self.lock().insert(key, (opinion, fingerprint(&result)));
-        Ok(Change::Written)
+        let answer = F::patch(api, &name, &params, &desired).await?;
+        remember(answer.fingerprint());
+        let lost = answer.lost(&desired);
+        let mut all = self.all_lost();
+        if lost.is_empty() {
+            all.remove(&key);
+        } else {
+            all.insert(key, lost);
+        }
+        drop(all);
+        Ok(Some(answer))
+    }
+
+    /// Paths that the server dropped of what was applied last, as in `spec.behavior.scaleUp.tolerance`.
+    pub fn lost<K: Resource<DynamicType = ()>>(&self, namespace: &str, name: &str) -> Vec<String> {
+        let key = number(&(K::kind(&()), Some(namespace), Some(name)));
+        self.all_lost().get(&key).cloned().unwrap_or_default()
     }
 
     /// Removes an object, if it is still the one that was seen.
-    pub async fn remove<K>(&self, api: &Api<K>, live: &K) -> Result<(), kube::Error>
-    where
-        K: Resource<DynamicType = ()> + DeserializeOwned + Clone + Debug,
-    {
-        let meta = live.meta();
-        self.lock().remove(&key::<K>(meta));
-        let preconditions = Preconditions { uid: meta.uid.clone(), resource_version: None };
+    pub async fn remove<F: Found>(&self, api: &Api<F::Kind>, name: &str, live: &F) -> Result<(), kube::Error> {
+        let preconditions = Preconditions { uid: live.uid().map(ToOwned::to_owned), resource_version: None };
         let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::background() };
-        match api.delete(meta.name.as_deref().unwrap_or_default(), &params).await {
+        match api.delete(name, &params).await {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, (u64, u64)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Remembered>> {
         self.hashes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets what was applied for owners that are gone; `exists` is asked with the owner's uid.
-    pub fn retain(&self, exists: impl Fn(&str) -> bool) {
-        self.lock().retain(|(_, _, _, owner), _| exists(owner));
+    fn all_lost(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Vec<String>>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets what was applied for owners that are gone; `alive` are the uids of those that are there.
+    pub fn retain(&self, alive: &HashSet<String>) {
+        let alive: HashSet<u64> = alive.iter().map(number).collect();
+        let mut hashes = self.lock();
+        hashes.retain(|_, remembered| alive.contains(&remembered.owner));
+        self.all_lost().retain(|key, _| hashes.contains_key(key));
     }
 }
 
-/// Kind, namespace and name of an object, and the uid of its owner.
-type Key = (String, String, String, String);
-
-fn key<K: Resource<DynamicType = ()>>(meta: &ObjectMeta) -> Key {
-    let owner = meta.owner_references.iter().flatten().find(|reference| reference.controller == Some(true));
-    (
-        K::kind(&()).into_owned(),
-        meta.namespace.clone().unwrap_or_default(),
-        meta.name.clone().unwrap_or_default(),
-        owner.map(|owner| owner.uid.clone()).unwrap_or_default(),
-    )
+fn key<K: Resource<DynamicType = ()>>(meta: &ObjectMeta) -> u64 {
+    number(&(K::kind(&()), &meta.namespace, &meta.name))
 }
 
-/// A hash of everything that a person or another controller may change and an apply would change back: not the status, not the
-/// server's bookkeeping, and not the number of replicas, which is an autoscaler's.
-fn fingerprint<K: Serialize>(object: &K) -> u64 {
-    let mut value = serde_json::to_value(object).unwrap_or_default();
-    if let Some(map) = value.as_object_mut() {
-        map.remove("status");
-        if let Some(spec) = map.get_mut("spec").and_then(Value::as_object_mut) {
-            spec.remove("replicas");
-        }
-        if let Some(meta) = map.get_mut("metadata").and_then(Value::as_object_mut) {
-            for field in ["managedFields", "resourceVersion", "generation", "creationTimestamp"] {
-                meta.remove(field);
-            }
-        }
-    }
-    hash(&value)
-}
-
-/// `serde_json` keeps the keys of objects sorted, so equal values have equal texts.
-fn hash(value: &Value) -> u64 {
+fn number(value: &(impl Hash + ?Sized)) -> u64 {
     let mut hasher = DefaultHasher::new();
-    value.to_string().hash(&mut hasher);
+    value.hash(&mut hasher);
     hasher.finish()
+}
+
+/// A hash of an object as JSON, the same for every build of the operator: it outlives the process.
+fn digest(object: &impl Serialize) -> u64 {
+    struct Into(Sha256);
+    impl io::Write for Into {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.update(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    // Small pieces cost more than the hash itself.
+    let mut writer = io::BufWriter::with_capacity(4096, Into(Sha256::new()));
+    let written = serde_json::to_writer(&mut writer, object);
+    let hash = match (written, writer.into_inner()) {
+        (Ok(()), Ok(Into(hash))) => hash.finalize(),
+        // Cannot be: nothing is written to, and every object of ours is JSON.
+        _ => return 0,
+    };
+    hash.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+fn text(digest: u64) -> String {
+    format!("{digest:016x}")
 }

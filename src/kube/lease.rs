@@ -15,11 +15,11 @@ use kube::{Api, Client, api::PostParams};
 use tokio_util::sync::CancellationToken;
 
 /// How long a lease lasts after its renewal (client-go's default).
-const LEASE_DURATION: Duration = Duration::from_secs(15);
+pub(super) const LEASE_DURATION: Duration = Duration::from_secs(15);
 /// How long the holder tries to renew before it gives up (client-go's default).
-const RENEW_DEADLINE: Duration = Duration::from_secs(10);
+pub(super) const RENEW_DEADLINE: Duration = Duration::from_secs(10);
 /// Time between tries (client-go's default).
-const RETRY_PERIOD: Duration = Duration::from_secs(2);
+pub(super) const RETRY_PERIOD: Duration = Duration::from_secs(2);
 
 /// A candidate for the leadership.
 pub struct Candidate {
@@ -33,6 +33,12 @@ pub struct Candidate {
 #[error("the lease {lease} was not renewed in time: another replica may lead")]
 pub struct LeaseLost {
     lease: String,
+}
+
+impl LeaseLost {
+    pub(super) fn new(lease: &str) -> Self {
+        Self { lease: lease.to_owned() }
+    }
 }
 
 /// Whether a candidate may write the lease: it is its own, free, or has not changed for as long as its holder said.

@@ -4,16 +4,17 @@ mod orphans;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
 };
 
-use k8s_openapi::{api::autoscaling::v2::HorizontalPodAutoscaler, jiff::Timestamp};
-use kube::{Client, ResourceExt, runtime::reflector::Store};
+use k8s_openapi::jiff::Timestamp;
+use kube::{Client, ResourceExt};
 
 use super::{
     acting::Acting,
     children::Why,
     error::ChildError,
+    observe::Stores,
     overlay::{Candidates, Foreign, Overlay, Record, Scaler, Wish, carry_out, find, foreign, left_behind},
 };
 use crate::{
@@ -69,7 +70,7 @@ impl Records {
 /// Looks for what can be adopted. A profile that does not adopt, and has not before, costs no request.
 pub async fn adoptable(
     client: &Client,
-    autoscalers: &Store<HorizontalPodAutoscaler>,
+    stores: &Stores,
     profile: &PerformanceProfile,
     apis: ScalerApis,
 ) -> Result<Adoptable, kube::Error> {
@@ -81,9 +82,11 @@ pub async fn adoptable(
         status.conditions.iter().find(ready).is_some_and(|one| one.reason == reasons::ADOPTED)
     });
     let namespace = profile.namespace().unwrap_or_default();
-    let all = autoscalers.state();
-    let here: Vec<Arc<HorizontalPodAutoscaler>> =
-        all.into_iter().filter(|one| one.namespace().as_deref() == Some(&namespace)).collect();
+    let here = if wanted || before {
+        stores.autoscalers.in_namespace(&namespace)
+    } else {
+        stores.written_autoscalers(&namespace)
+    };
     let Foreign { scaled_objects, canaries } =
         if wanted || before { foreign(client, &namespace, apis).await? } else { Foreign::default() };
     let candidates = Candidates { autoscalers: &here, scaled_objects: &scaled_objects, canaries: &canaries };

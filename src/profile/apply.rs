@@ -1,20 +1,21 @@
 //! Carries the plans out, each on its own: one child that fails stops no other.
 
-use std::{fmt::Debug, time::Duration};
+use std::time::Duration;
 
-use kube::{Api, Client, Resource, core::NamespaceResourceScope};
-use serde::{Serialize, de::DeserializeOwned};
+use kube::{Api, Client, Resource, ResourceExt};
 
 use super::{
     children::{Applied, Children, Desired, Live, Outcome, Plan, Why},
     error::ChildError,
+    observe::{Stores, pruned},
 };
 use crate::{
     api::{reasons, v1alpha1::ChildState},
-    kube::{AppliedMemory, Category, Change, categorize, is_owned_by, message, no_answer},
+    kube::{AppliedMemory, Cache, Category, Change, Found, Stub, categorize, is_owned_by, message, no_answer},
     metrics::Metrics,
 };
 
+mod dropped;
 mod pooler;
 
 /// Longest wait for the write of one child: one that hangs must leave the others, and the status, their time.
@@ -26,6 +27,8 @@ pub struct Applier<'a> {
     pub client: Client,
     /// What was applied before.
     pub memory: &'a AppliedMemory,
+    /// What the watches hold: answers are taken in at once.
+    pub stores: &'a Stores,
     /// Counts the writes.
     pub metrics: &'a Metrics,
     /// Namespace of the profile.
@@ -72,14 +75,27 @@ impl Applier<'_> {
             pooler: live_pooler,
         } = live;
         let mut errors = Vec::new();
-        let autoscaler = self.child(&autoscaler, live_autoscaler.as_ref(), self.profile, &mut errors).await;
-        let disruption_budget = self.child(&disruption_budget, live_budget.as_ref(), self.profile, &mut errors).await;
+        let (autoscaler, answer) = self.child(autoscaler, live_autoscaler.as_deref(), self.profile, &mut errors).await;
+        if let Some(answer) = answer {
+            self.stores.autoscalers.written(
+                (self.namespace, self.profile),
+                version(&answer).as_deref(),
+                pruned(answer),
+            );
+        }
+        let (disruption_budget, answer) =
+            self.child(disruption_budget, live_budget.as_deref(), self.profile, &mut errors).await;
+        if let Some(answer) = answer {
+            let budgets = &self.stores.disruption_budgets;
+            budgets.written((self.namespace, self.profile), version(&answer).as_deref(), pruned(answer));
+        }
         let (live_rule, live_vm_rule, live_rule_file) =
-            (live_rule.as_ref(), live_vm_rule.as_ref(), live_rule_file.as_ref());
+            (live_rule.as_deref(), live_vm_rule.as_deref(), live_rule_file.as_deref());
+        let Stores { rules, vm_rules, rule_files, .. } = self.stores;
         let wanted = (
-            self.wanted(&rule, live_rule, rules_name, &mut errors).await,
-            self.wanted(&vm_rule, live_vm_rule, rules_name, &mut errors).await,
-            self.wanted(&rule_file, live_rule_file, rules_name, &mut errors).await,
+            self.wanted(rule, live_rule, rules_name, rules, &mut errors).await,
+            self.wanted(vm_rule, live_vm_rule, rules_name, vm_rules, &mut errors).await,
+            self.wanted(rule_file, live_rule_file, rules_name, rule_files, &mut errors).await,
         );
         let not_written = |outcome: &&Outcome| outcome.state != Some(ChildState::Applied);
         let missing = [&wanted.0, &wanted.1, &wanted.2].into_iter().flatten().find(not_written).map(kept_for);
@@ -95,74 +111,96 @@ impl Applier<'_> {
             Some(outcome) => outcome,
             None => self.unwanted(live_rule_file, missing.as_ref(), rules_name, &mut errors).await,
         };
-        let pooler = self.pooler(pooler, live_pooler, &mut errors).await;
+        let pooler = Box::pin(self.pooler(pooler, live_pooler, &mut errors)).await;
         Report { children: Children { autoscaler, disruption_budget, rule, vm_rule, rule_file, pooler }, errors }
     }
 
-    /// Carries a plan out, unless it is a removal.
+    /// Carries a plan for rules out, unless it is a removal.
     async fn wanted<K>(
         &self,
-        plan: &Plan<K>,
-        live: Option<&K>,
+        plan: Plan<K>,
+        live: Option<&Stub<K>>,
         name: &str,
+        cache: &Cache<Stub<K>>,
         errors: &mut Vec<ChildError>,
     ) -> Option<Outcome>
     where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Serialize + DeserializeOwned + Clone + Debug,
+        Stub<K>: Found<Kind = K>,
     {
-        match plan {
-            Plan::Absent => None,
-            Plan::Apply(_) | Plan::Hold(_) => Some(self.child(plan, live, name, errors).await),
+        if let Plan::Absent = plan {
+            return None;
         }
+        let (outcome, answer) = self.child(plan, live, name, errors).await;
+        if let Some(answer) = answer {
+            let version = answer.version().map(ToOwned::to_owned);
+            cache.written((self.namespace, name), version.as_deref(), answer);
+        }
+        Some(outcome)
     }
 
     /// Removes a rule object, unless the one that takes its place is `missing`.
     async fn unwanted<K>(
         &self,
-        live: Option<&K>,
+        live: Option<&Stub<K>>,
         missing: Option<&Why>,
         name: &str,
         errors: &mut Vec<ChildError>,
     ) -> Outcome
     where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Serialize + DeserializeOwned + Clone + Debug,
+        Stub<K>: Found<Kind = K>,
     {
         let plan = match missing {
             Some(why) if live.is_some() => Plan::Hold(why.clone()),
             _ => Plan::Absent,
         };
-        self.child(&plan, live, name, errors).await
+        self.child(plan, live, name, errors).await.0
     }
 
-    async fn child<K>(&self, plan: &Plan<K>, live: Option<&K>, name: &str, errors: &mut Vec<ChildError>) -> Outcome
-    where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Serialize + DeserializeOwned + Clone + Debug,
-    {
-        let kind = kind::<K>();
-        let api = Api::<K>::namespaced(self.client.clone(), self.namespace);
-        let ours = live.is_none_or(|live| is_owned_by(live.meta(), self.owner_uid));
-        let outcome = |state, why| Outcome { kind, name: name.to_owned(), state, why };
+    /// Carries one plan out. Gives the object as it came back, if it was written.
+    async fn child<F: Found>(
+        &self,
+        plan: Plan<F::Kind>,
+        live: Option<&F>,
+        name: &str,
+        errors: &mut Vec<ChildError>,
+    ) -> (Outcome, Option<F>) {
+        let kind = kind::<F::Kind>();
+        let api = Api::<F::Kind>::namespaced(self.client.clone(), self.namespace);
+        let ours = live.is_none_or(|live| live.controller() == Some(self.owner_uid));
+        let outcome = |state, why| (Outcome { kind, name: name.to_owned(), state, why }, None);
         let result = match (plan, live) {
             (Plan::Hold(why), live) => {
                 let state = (live.is_some() && ours).then_some(ChildState::Held);
-                return outcome(state, Some(why.clone()));
+                return outcome(state, Some(why));
             }
             (Plan::Absent, None) => return outcome(None, None),
             (Plan::Absent, Some(_)) if !ours => return outcome(None, None),
             (Plan::Absent, Some(live)) => {
-                in_time(self.memory.remove(&api, live)).await.map(|()| (None, Change::Written))
+                in_time(self.memory.remove(&api, name, live)).await.map(|()| (None, Change::Written, None))
             }
             (Plan::Apply(_), Some(_)) if !ours => {
                 return outcome(Some(ChildState::Refused), Some(foreign(kind, name)));
             }
-            (Plan::Apply(desired), live) => {
-                in_time(self.memory.apply(&api, desired, live)).await.map(|change| (Some(ChildState::Applied), change))
-            }
+            (Plan::Apply(desired), live) => match in_time(self.memory.apply(&api, desired, live)).await {
+                // No watch shows it: somebody else's, or ours and not seen yet, which the next try finds.
+                Err(error) if live.is_none() && categorize(&error) == Category::Conflict => {
+                    match in_time(self.found_foreign(&api, name)).await {
+                        Ok(true) => return outcome(Some(ChildState::Refused), Some(foreign(kind, name))),
+                        Ok(false) | Err(_) => Err(error),
+                    }
+                }
+                written => written.map(|answer| {
+                    let change = if answer.is_some() { Change::Written } else { Change::Unchanged };
+                    (Some(ChildState::Applied), change, answer)
+                }),
+            },
         };
         match result {
-            Ok((state, change)) => {
+            Ok((state, change, answer)) => {
                 self.metrics.child_applied(kind, change);
-                outcome(state, None)
+                // Known as long as this process lives: one that starts anew finds it when it writes the next time.
+                let lost = state.map(|_| self.memory.lost::<F::Kind>(self.namespace, name)).unwrap_or_default();
+                (Outcome { kind, name: name.to_owned(), state, why: dropped::why(kind, name, &lost) }, answer)
             }
             Err(error) => {
                 let category = categorize(&error);
@@ -173,6 +211,18 @@ impl Applier<'_> {
             }
         }
     }
+
+    async fn found_foreign<K>(&self, api: &Api<K>, name: &str) -> Result<bool, kube::Error>
+    where
+        K: crate::kube::Written,
+    {
+        let found = api.get_metadata_opt(name).await?;
+        Ok(found.is_some_and(|found| !is_owned_by(&found.metadata, self.owner_uid)))
+    }
+}
+
+fn version(object: &impl ResourceExt) -> Option<String> {
+    object.resource_version()
 }
 
 async fn in_time<T>(write: impl Future<Output = Result<T, kube::Error>>) -> Result<T, kube::Error> {
@@ -206,6 +256,6 @@ fn foreign(kind: &str, name: &str) -> Why {
 pub fn failed(category: Category, message: String) -> Why {
     match category {
         Category::NamespaceTerminating => Why::new(reasons::NAMESPACE_TERMINATING, "the namespace is being deleted"),
-        _ => Why::new(reasons::APPLY_FAILED, message),
+        _ => Why::new(reasons::APPLY_FAILED, dropped::with_version(message)),
     }
 }

@@ -3,6 +3,8 @@
 //! The same table goes through the pipeline with another content at each stage. It is always taken apart without `..`: a
 //! kind that is added and forgotten somewhere does not compile.
 
+use std::sync::Arc;
+
 use k8s_openapi::api::{
     autoscaling::v2::HorizontalPodAutoscaler, core::v1::ConfigMap, policy::v1::PodDisruptionBudget,
 };
@@ -13,13 +15,15 @@ pub use pooler::PoolerChildren;
 
 use crate::{
     api::v1alpha1::ChildState,
-    kube::{PrometheusRule, VMRule},
+    kube::{PrometheusRule, Stub, VMRule},
 };
 
 /// What a child is at some stage of the pipeline.
 pub trait Stage {
     /// The content of the field for the kind `K`.
     type Of<K>;
+    /// The content of the field for a kind `K` of which only the metadata are watched.
+    type Stub<K>;
 }
 
 /// Every child of a profile at one stage.
@@ -29,11 +33,11 @@ pub struct Children<S: Stage> {
     /// Bounds voluntary disruptions of the target.
     pub disruption_budget: S::Of<PodDisruptionBudget>,
     /// Recording and alerting rules, where the API of the Prometheus Operator is served.
-    pub rule: S::Of<PrometheusRule>,
+    pub rule: S::Stub<PrometheusRule>,
     /// The same rules for the VictoriaMetrics operator.
-    pub vm_rule: S::Of<VMRule>,
+    pub vm_rule: S::Stub<VMRule>,
     /// The same rules as a file in a `ConfigMap`, where neither API is served.
-    pub rule_file: S::Of<ConfigMap>,
+    pub rule_file: S::Stub<ConfigMap>,
     /// Everything that runs the poolers.
     pub pooler: PoolerChildren<S>,
 }
@@ -41,7 +45,8 @@ pub struct Children<S: Stage> {
 /// As found in the cluster.
 pub struct Live;
 impl Stage for Live {
-    type Of<K> = Option<K>;
+    type Of<K> = Option<Arc<K>>;
+    type Stub<K> = Option<Arc<Stub<K>>>;
 }
 
 impl Default for Children<Live> {
@@ -62,12 +67,14 @@ impl Default for Children<Live> {
 pub struct Desired;
 impl Stage for Desired {
     type Of<K> = Plan<K>;
+    type Stub<K> = Plan<K>;
 }
 
 /// As it is after the apply.
 pub struct Applied;
 impl Stage for Applied {
     type Of<K> = Outcome;
+    type Stub<K> = Outcome;
 }
 
 /// What to do about one child.

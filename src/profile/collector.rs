@@ -7,17 +7,14 @@ use std::{
 };
 
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
-use kube::{
-    ResourceExt,
-    runtime::reflector::{ObjectRef, Store},
-};
+use kube::ResourceExt;
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric},
     metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
 };
 
-use super::{Guarded, workloads::Workloads};
+use super::observe::Stores;
 use crate::{
     api::{
         conditions,
@@ -30,12 +27,8 @@ use crate::{
 /// What one controller's watches hold.
 #[derive(Clone)]
 pub struct View {
-    /// Every profile.
-    pub profiles: Store<Guarded>,
-    /// Every autoscaler.
-    pub autoscalers: Store<HorizontalPodAutoscaler>,
-    /// Every workload.
-    pub workloads: Workloads,
+    /// Every profile, autoscaler and workload.
+    pub stores: Stores,
     /// Overrides of freezes.
     pub overrides: Overrides,
 }
@@ -79,6 +72,11 @@ impl WorkloadCollector {
     /// Shows one more view.
     pub fn add(&self, view: View) {
         self.views.lock().unwrap_or_else(PoisonError::into_inner).push(view);
+    }
+
+    /// Shows none any more: whoever works next adds its own.
+    pub fn clear(&self) {
+        self.views.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     fn views(&self) -> Vec<View> {
@@ -130,7 +128,7 @@ struct Scaler {
 }
 
 fn sizes(view: &View) -> Vec<Size> {
-    let all = view.profiles.state();
+    let all = view.stores.profiles.state();
     let mut sizes: Vec<_> = all
         .iter()
         .filter_map(|guarded| guarded.0.as_ref().ok())
@@ -139,10 +137,14 @@ fn sizes(view: &View) -> Vec<Size> {
             let name = profile.name_any();
             let target = &profile.spec.target_ref;
             let uid = profile.uid().unwrap_or_default();
-            let autoscaler = view.autoscalers.get(&ObjectRef::new(&name).within(&namespace));
+            let autoscaler = view.stores.autoscalers.get(&namespace, &name);
             let ours = autoscaler.filter(|autoscaler| is_owned_by(&autoscaler.metadata, &uid));
             Size {
-                ready: view.workloads.get(&target.kind, &namespace, &target.name).map(|seen| i64::from(seen.ready)),
+                ready: view
+                    .stores
+                    .workloads
+                    .get(&target.kind, &namespace, &target.name)
+                    .map(|seen| i64::from(seen.ready)),
                 autoscaler: ours.map(|autoscaler| scaler(&autoscaler)),
                 rollout_allowed: rollout_allowed(profile),
                 overrides: 0,

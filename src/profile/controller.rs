@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures::{Stream, StreamExt, stream};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 use k8s_openapi::{
     NamespaceResourceScope,
     api::{
@@ -31,18 +31,20 @@ use super::{
     Guarded,
     collector::{Overrides, View},
     enforcer::{Decisions, Enforcer},
-    observe::{Stores, TargetKinds},
+    observe::{Claim, Stores, TargetKinds, prune, pruned},
+    own_status::OwnStatus,
     poolers::{PoolerWatch, Poolers},
     reconcile::{Context, reconcile, retry},
     settings::Settings,
     triggers::{self, triggers},
-    workloads::Workloads,
+    workloads::{Seen, seen_object},
 };
 use crate::{
     api::labels,
-    kube::{PrometheusRule, RuleApis, ScalerApis, VMRule},
+    kube::{Cache, Changed, PrometheusRule, RuleApis, ScalerApis, Stub, VMRule, Written},
     metrics::Metrics,
     prometheus::{News, SignalSnapshot, Snapshot, Wanted},
+    shard::Shards,
 };
 
 /// Changes that come together are looked at once. Far below the two seconds within which drift is to be mended, and short enough for
@@ -50,9 +52,9 @@ use crate::{
 const DEBOUNCE: Duration = Duration::from_millis(50);
 
 mod poolers;
+mod watched;
 
-/// How the names of poolers' objects end.
-const POOLERS: &str = "-pgbouncer";
+use watched::{pruned_budget, stubs};
 
 /// Time between two clearances of what is remembered of profiles that are gone.
 const TIDY: Duration = Duration::from_mins(10);
@@ -87,6 +89,8 @@ pub struct Shared {
     pub concurrency: u16,
     /// Shows the workloads' sizes as metrics.
     pub collector: super::WorkloadCollector,
+    /// The namespaces that this process looks after.
+    pub shards: Shards,
 }
 
 /// The controller of one namespace, or of all.
@@ -105,32 +109,18 @@ impl Controller {
     pub async fn run(self, stop: CancellationToken) {
         let everything = watcher::Config::default();
         let ours = everything.clone().labels(&format!("{}={}", labels::MANAGED_BY, labels::MANAGED_BY_VALUE));
-        let main = runtime::Controller::new(self.api::<Guarded>(), everything.clone());
-        let profiles = main.store();
-        let (autoscalers, autoscaler_writer) = reflector::store();
-        let (disruption_budgets, budget_writer) = reflector::store();
-        let workloads = Workloads::default();
-        let stores = Stores {
-            profiles: profiles.clone(),
-            autoscalers: autoscalers.clone(),
-            disruption_budgets: disruption_budgets.clone(),
-        };
+        let (profiles, writer) = reflector::store();
+        let stores = Stores::new(profiles.clone());
         let overrides = Overrides::default();
-        self.shared.collector.add(View {
-            profiles: profiles.clone(),
-            autoscalers,
-            workloads: workloads.clone(),
-            overrides: overrides.clone(),
-        });
+        self.shared.collector.add(View { stores: stores.clone(), overrides: overrides.clone() });
 
-        let autoscaler_events = watcher(self.api::<HorizontalPodAutoscaler>(), everything.clone())
-            .default_backoff()
-            .reflect(autoscaler_writer);
-        let budget_events =
-            watcher(self.api::<PodDisruptionBudget>(), everything.clone()).default_backoff().reflect(budget_writer);
-        let rivals = watcher(self.api::<Guarded>(), everything.clone()).default_backoff();
-        let of = |profiles: &Store<Guarded>| profiles.clone();
-        let (p1, p2, p3, p4, p5) = (of(&profiles), of(&profiles), of(&profiles), of(&profiles), of(&profiles));
+        let (claimed, claims_made) = mpsc::unbounded_channel();
+        let own_status = OwnStatus::default();
+        let main =
+            runtime::Controller::for_stream(self.profiles(writer, &stores, claimed, &own_status), profiles.clone());
+        let autoscaler_events = watcher(self.api::<HorizontalPodAutoscaler>(), everything.clone()).default_backoff();
+        let autoscaler_events = self.watched(autoscaler_events);
+        let budget_events = self.watched(watcher(self.api::<PodDisruptionBudget>(), everything).default_backoff());
 
         let kinds = Arc::new(TargetKinds::default());
         let decisions = Decisions::default();
@@ -141,7 +131,6 @@ impl Controller {
         let enforcer = Enforcer {
             client: self.shared.client.clone(),
             stores: stores.clone(),
-            workloads: workloads.clone(),
             kinds: Arc::clone(&kinds),
             signals: self.shared.signals.clone(),
             wanted: Arc::clone(&self.shared.signals_wanted),
@@ -150,39 +139,38 @@ impl Controller {
             news: decided,
         };
         let enforcing = enforcer.run(stop.clone());
-        let context = self.context(stores, kinds, decisions, poolers, overrides);
+        let (s1, s2) = (stores.clone(), stores.clone());
+        let Stores { autoscalers, disruption_budgets, rules, vm_rules, rule_files, .. } = stores.clone();
+        let deployments = self.workloads::<Deployment>("Deployment", &stores, stores.workloads.deployments.clone());
+        let stateful_sets =
+            self.workloads::<StatefulSet>("StatefulSet", &stores, stores.workloads.stateful_sets.clone());
+        let context = self.context(stores, kinds, decisions, poolers, overrides, own_status);
         let tidying = tidy(Arc::clone(&context), stop.clone());
-        let giving_back = give_back(Arc::clone(&context), self.namespace.clone(), stop.clone());
+        let giving_back =
+            give_back(Arc::clone(&context), self.namespace.clone(), self.shared.shards.clone(), stop.clone());
         let running = main
             .with_config(Config::default().concurrency(self.shared.concurrency).debounce(DEBOUNCE))
-            .reconcile_on(triggers(autoscaler_events, triggers::autoscaler_fingerprint, move |autoscaler| {
-                triggers::of_autoscaler(autoscaler, &p1)
-            }))
-            .reconcile_on(triggers(budget_events, triggers::disruption_budget_fingerprint, move |budget| {
-                let mut all = triggers::of_disruption_budget(budget, &p2);
-                all.extend(triggers::same_name(budget, ""));
-                all.extend(triggers::same_name(budget, POOLERS));
-                all
-            }))
             .reconcile_on(triggers(
-                self.metadata::<ConfigMap>(ours.clone()),
-                triggers::version_fingerprint,
-                triggers::owner,
+                autoscaler_events,
+                autoscalers,
+                pruned,
+                triggers::same_autoscaler,
+                move |autoscaler| triggers::of_autoscaler(autoscaler, &s1),
             ))
             .reconcile_on(triggers(
-                self.rules::<PrometheusRule>(ours.clone(), |apis| apis.prometheus_rule),
-                triggers::version_fingerprint,
-                triggers::owner,
+                budget_events,
+                disruption_budgets,
+                pruned_budget,
+                triggers::same_disruption_budget,
+                move |budget| triggers::of_disruption_budget(budget, &s2),
             ))
-            .reconcile_on(triggers(
-                self.rules::<VMRule>(ours, |apis| apis.vm_rule),
-                triggers::version_fingerprint,
-                triggers::owner,
-            ))
+            .reconcile_on(stubs(self.metadata::<ConfigMap>(ours.clone()), rule_files))
+            .reconcile_on(stubs(self.rules::<PrometheusRule>(ours.clone(), |apis| apis.prometheus_rule), rules))
+            .reconcile_on(stubs(self.rules::<VMRule>(ours, |apis| apis.vm_rule), vm_rules))
             .reconcile_on(self.poolers())
-            .reconcile_on(self.workloads::<Deployment>("Deployment", p3, workloads.clone()))
-            .reconcile_on(self.workloads::<StatefulSet>("StatefulSet", p4, workloads))
-            .reconcile_on(triggers(rivals, triggers::presence_fingerprint, move |gone| triggers::of_rival(gone, &p5)))
+            .reconcile_on(deployments)
+            .reconcile_on(stateful_sets)
+            .reconcile_on(received(claims_made))
             .reconcile_on(self.news(profiles))
             .reconcile_on(received(decisions_made))
             .reconcile_on(received(looks_made))
@@ -209,6 +197,7 @@ impl Controller {
             autoscalers: stores.autoscalers.clone(),
             poolers,
             news,
+            shards: self.shared.shards.clone(),
         }
     }
 
@@ -219,6 +208,7 @@ impl Controller {
         decisions: Decisions,
         poolers: Poolers,
         overrides: Overrides,
+        own_status: OwnStatus,
     ) -> Arc<Context> {
         Arc::new(Context {
             client: self.shared.client.clone(),
@@ -236,7 +226,34 @@ impl Controller {
             backoff: super::backoff::Backoff::default(),
             metrics: Arc::clone(&self.shared.metrics),
             overrides,
+            own_status,
         })
+    }
+
+    /// The profiles: into the store, and those to reconcile. What this process has written into a status is no reason to look again.
+    fn profiles(
+        &self,
+        writer: reflector::store::Writer<Guarded>,
+        stores: &Stores,
+        claimed: mpsc::UnboundedSender<ObjectRef<Guarded>>,
+        own_status: &OwnStatus,
+    ) -> impl Stream<Item = Result<Guarded, watcher::Error>> + use<> {
+        let (stores, own_status) = (stores.clone(), own_status.clone());
+        self.watched(watcher(self.api::<Guarded>(), watcher::Config::default()).default_backoff())
+            .modify(prune)
+            .inspect_ok(move |event| {
+                for Changed { before, now } in stores.claims.note_of(event, Claim::of) {
+                    if before != now {
+                        let either = [before, now];
+                        let others = either.iter().flatten().flat_map(|claim| triggers::of_claim(claim, &stores));
+                        // Without a receiver the controller is about to end.
+                        others.for_each(|other| drop(claimed.send(other)));
+                    }
+                }
+            })
+            .reflect(writer)
+            .touched_objects()
+            .try_filter(move |profile| std::future::ready(!own_status.is_own(profile)))
     }
 
     fn api<K>(&self) -> Api<K>
@@ -262,7 +279,7 @@ impl Controller {
             + Sync
             + 'static,
     {
-        watcher(self.api::<PartialObjectMeta<K>>(), config).default_backoff()
+        self.watched(watcher(self.api::<PartialObjectMeta<K>>(), config).default_backoff())
     }
 
     /// Starts when the API of the rule objects appears: before, every watch would be a 404.
@@ -293,8 +310,8 @@ impl Controller {
     fn workloads<K>(
         &self,
         kind: &'static str,
-        profiles: Store<Guarded>,
-        ready: Workloads,
+        stores: &Stores,
+        cache: Cache<Seen>,
     ) -> impl Stream<Item = ObjectRef<Guarded>> + use<K>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
@@ -304,14 +321,9 @@ impl Controller {
             Some(namespace) => Api::<DynamicObject>::namespaced_with(self.shared.client.clone(), namespace, &resource),
             None => Api::all_with(self.shared.client.clone(), &resource),
         };
-        let events = watcher(api, watcher::Config::default()).default_backoff().inspect(move |event| {
-            if let Ok(event) = event {
-                ready.note(kind, event);
-            }
-        });
-        triggers(events, triggers::workload_fingerprint, move |workload| {
-            triggers::of_workload(workload, kind, &profiles)
-        })
+        let events = self.watched(watcher(api, watcher::Config::default()).default_backoff());
+        let stores = stores.clone();
+        triggers(events, cache, seen_object, Seen::same, move |workload| triggers::of_workload(workload, kind, &stores))
     }
 
     fn news(&self, profiles: Store<Guarded>) -> impl Stream<Item = ObjectRef<Guarded>> + use<> {
@@ -353,16 +365,16 @@ async fn tidy(context: Arc<Context>, stop: CancellationToken) {
 }
 
 /// A profile that is deleted while it acts leaves no other trace than what it has written to others' autoscalers.
-async fn give_back(context: Arc<Context>, namespace: Option<String>, stop: CancellationToken) {
+async fn give_back(context: Arc<Context>, namespace: Option<String>, shards: Shards, stop: CancellationToken) {
     let Context { client, stores, scaler_apis, .. } = &*context;
     let work = async {
         loop {
             tokio::time::sleep(GIVE_BACK).await;
             // Before the first list every profile would be gone.
-            if tokio::try_join!(stores.profiles.wait_until_ready(), stores.autoscalers.wait_until_ready()).is_ok() {
-                let apis = *scaler_apis.borrow();
-                super::adoption::give_back_orphans(client, stores, namespace.as_deref(), apis).await;
-            }
+            stores.claims.wait_until_ready().await;
+            stores.autoscalers.wait_until_ready().await;
+            let apis = *scaler_apis.borrow();
+            super::adoption::give_back_orphans(client, stores, namespace.as_deref(), &shards, apis).await;
         }
     };
     tokio::select! {

@@ -20,11 +20,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Guarded,
-    observe::{Kind, Stores, TargetKinds, same_target},
+    observe::{Kind, Stores, TargetKinds},
     overlay::own_minimum,
     poolers::Poolers,
     validate::{EnforcementPlan, enforcement, is_paused, maintenance_between},
-    workloads::{Seen, Workloads, seen},
+    workloads::{Seen, seen},
 };
 use crate::{
     api::v1alpha1::{AutoscalingMode, PerformanceProfile, TargetRef},
@@ -51,8 +51,6 @@ pub struct Enforcer {
     pub client: Client,
     /// What the watches hold.
     pub stores: Stores,
-    /// Workloads that are watched.
-    pub workloads: Workloads,
     /// What is known of targets' kinds.
     pub kinds: Arc<TargetKinds>,
     /// The quick signals.
@@ -173,20 +171,20 @@ impl Enforcer {
         profile: &PerformanceProfile,
         namespace: &str,
         autoscaler: Option<&HorizontalPodAutoscaler>,
-    ) -> Option<Seen> {
+    ) -> Option<Arc<Seen>> {
         let mut target = profile.spec.target_ref.clone();
         if let Some(autoscaler) = autoscaler {
             target.name.clone_from(&autoscaler.spec.scale_target_ref.name);
         }
         if target.api_version == "apps/v1"
-            && let Some(seen) = self.workloads.get(&target.kind, namespace, &target.name)
+            && let Some(seen) = self.stores.workloads.get(&target.kind, namespace, &target.name)
         {
             return Some(seen);
         }
         let Kind::Scalable(resource) = self.kinds.find(&self.client, &target).await.ok()? else { return None };
         let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), namespace, &resource);
         let object = api.get_opt(&target.name).await.ok()??;
-        Some(seen(&object.data))
+        Some(Arc::new(seen(&object.data)))
     }
 
     /// The autoscaler that scales the target: ours, or the one that is adopted.
@@ -196,11 +194,10 @@ impl Enforcer {
         uid: &str,
         adopts: bool,
     ) -> Option<Arc<HorizontalPodAutoscaler>> {
-        let namespace = profile.namespace();
-        let all = self.stores.autoscalers.state();
+        let namespace = profile.namespace().unwrap_or_default();
         let of = |target: &TargetRef, ours: bool| {
-            let mut found = all.iter().filter(|one| one.namespace() == namespace && same_target(one, target));
-            found.find(|one| is_owned_by(&one.metadata, uid) == ours).cloned()
+            let found = self.stores.autoscalers_of(&namespace, target);
+            found.into_iter().find(|one| is_owned_by(&one.metadata, uid) == ours)
         };
         let target = &profile.spec.target_ref;
         if !adopts {

@@ -14,9 +14,11 @@ mod kinds;
 mod pooler;
 mod read;
 mod selector;
+mod stores;
 
 pub use kinds::{Kind, TargetKinds};
-pub use read::{Reader, Stores, same_target};
+pub use read::Reader;
+pub use stores::{Claim, Stores, owner_of, prune, pruned, same_target};
 
 /// Everything that a decision about one profile rests on.
 pub struct Observed {

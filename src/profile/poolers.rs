@@ -24,8 +24,9 @@ use tokio_util::sync::CancellationToken;
 use super::{Guarded, build::pooler_name, enforcer::Key, validate::declared_pooling};
 use crate::{
     api::{USER_AGENT, labels},
-    kube::message,
+    kube::{Cache, message},
     pooler::{report::Report, wanted::AGENT_PORT},
+    shard::Shards,
 };
 
 mod look;
@@ -144,11 +145,13 @@ pub struct PoolerWatch {
     /// Every profile.
     pub profiles: Store<Guarded>,
     /// Every autoscaler: it measures the poolers' CPU.
-    pub autoscalers: Store<HorizontalPodAutoscaler>,
+    pub autoscalers: Cache<HorizontalPodAutoscaler>,
     /// Where it is kept.
     pub poolers: Poolers,
     /// Profiles about whose poolers there is news.
     pub news: mpsc::UnboundedSender<ObjectRef<Guarded>>,
+    /// The namespaces that this process looks after.
+    pub shards: Shards,
 }
 
 impl PoolerWatch {
@@ -219,7 +222,8 @@ impl PoolerWatch {
         match tokio::time::timeout(Duration::from_secs(10), list).await {
             Ok(Ok(list)) => {
                 let mut pods: HashMap<Key, Vec<Pod>> = HashMap::new();
-                for pod in list.items {
+                let ours = |pod: &Pod| self.shards.hold(pod.metadata.namespace.as_deref().unwrap_or_default());
+                for pod in list.items.into_iter().filter(ours) {
                     let profile = pod.labels().get(labels::PROFILE).cloned().unwrap_or_default();
                     pods.entry((pod.namespace().unwrap_or_default(), profile)).or_default().push(pod);
                 }
@@ -261,7 +265,7 @@ impl PoolerWatch {
 
     /// CPU of the poolers against what they are scaled out at, as a ratio; nothing where it is not measured.
     fn cpu(&self, key: &Key) -> Option<f64> {
-        let autoscaler = self.autoscalers.get(&ObjectRef::new(&pooler_name(&key.1)).within(&key.0))?;
+        let autoscaler = self.autoscalers.get(&key.0, &pooler_name(&key.1))?;
         look::cpu_ratio(&autoscaler)
     }
 }

@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
     Api, Client, Resource,
-    api::{Patch, PatchParams},
+    api::PatchParams,
     core::error_boundary::InvalidObject,
     runtime::events::{Event, EventType, Recorder},
 };
@@ -12,6 +12,7 @@ use serde_json::json;
 use super::{
     collector::Overrides,
     error::Error,
+    own_status::OwnStatus,
     status::{Transition, transitions},
 };
 use crate::{
@@ -19,7 +20,7 @@ use crate::{
         FIELD_MANAGER, reasons,
         v1alpha1::{PerformanceProfile, PerformanceProfileStatus},
     },
-    kube::{Category, categorize, message},
+    kube::{Category, apply_status, categorize, message},
     metrics::Metrics,
 };
 
@@ -36,6 +37,8 @@ pub struct Publisher<'a> {
     pub metrics: &'a Metrics,
     /// Counts overrides of freezes.
     pub overrides: &'a Overrides,
+    /// Told of what is written.
+    pub own_status: &'a OwnStatus,
 }
 
 impl Publisher<'_> {
@@ -56,8 +59,12 @@ impl Publisher<'_> {
             "status": status,
         });
         let params = PatchParams::apply(FIELD_MANAGER).force();
-        match api.patch_status(name, &params, &Patch::Apply(&patch)).await {
-            Ok(_) => self.metrics.status_written(),
+        match apply_status::<PerformanceProfile>(self.client, namespace, name, &params, &patch).await {
+            Ok(answer) => {
+                self.metrics.status_written();
+                let version = answer.metadata.resource_version.as_deref();
+                self.own_status.wrote(profile.metadata.uid.as_deref(), version, status.clone());
+            }
             Err(error) => {
                 // An apply to what is gone would be a create, hence a conflict; a conflict may also be a busy server's.
                 let perhaps_gone = matches!(categorize(&error), Category::NotFound | Category::Conflict);

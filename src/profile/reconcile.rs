@@ -22,6 +22,7 @@ use super::{
     error::Error,
     evaluation::evaluate,
     observe::{Reader, Stores, TargetKinds},
+    own_status::OwnStatus,
     poolers::{Goal, Poolers},
     publish::Publisher,
     settings::Settings,
@@ -70,11 +71,19 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     /// Counts overrides of freezes, as long as the profiles live.
     pub overrides: Overrides,
+    /// Statuses that were written a moment ago.
+    pub own_status: OwnStatus,
 }
 
 impl Context {
     fn publisher(&self) -> Publisher<'_> {
-        Publisher { client: &self.client, recorder: &self.recorder, metrics: &self.metrics, overrides: &self.overrides }
+        Publisher {
+            client: &self.client,
+            recorder: &self.recorder,
+            metrics: &self.metrics,
+            overrides: &self.overrides,
+            own_status: &self.own_status,
+        }
     }
 
     /// Forgets what is remembered of profiles that are gone: names come and go for as long as the process lives.
@@ -82,7 +91,9 @@ impl Context {
         let profiles = self.stores.profiles.state();
         let uids: HashSet<String> = profiles.iter().filter_map(|profile| profile.uid()).collect();
         let names: HashSet<String> = profiles.iter().map(|profile| key(profile)).collect();
-        self.memory.retain(|owner| uids.contains(owner));
+        self.memory.retain(&uids);
+        self.own_status.retain(&uids);
+        self.stores.tidy();
         self.backoff.retain(|name| names.contains(name));
         self.records.retain(|uid| uids.contains(uid));
     }
@@ -94,7 +105,8 @@ pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<A
     let result = match &guarded.0 {
         Ok(profile) if profile.metadata.deletion_timestamp.is_some() => Ok(Action::await_change()),
         Ok(profile) => {
-            let limited = tokio::time::timeout(LONGEST, Box::pin(pipeline(profile, &context))).await;
+            let profile = context.own_status.newest(profile);
+            let limited = tokio::time::timeout(LONGEST, Box::pin(pipeline(&profile, &context))).await;
             limited.unwrap_or(Err(Error::Timeout(LONGEST)))
         }
         Err(invalid) => context.publisher().undecodable(invalid).await.map(|()| Action::await_change()),
@@ -122,12 +134,13 @@ async fn pipeline(profile: &PerformanceProfile, context: &Context) -> Result<Act
     let writer = Applier {
         client: context.client.clone(),
         memory: &context.memory,
+        stores: &context.stores,
         metrics: &context.metrics,
         namespace: &checked.namespace,
         profile: &checked.name,
         owner_uid: profile.metadata.uid.as_deref().unwrap_or_default(),
     };
-    let mut applied = writer.apply(desired, &observed.live, &rules_name(&checked.name)).await;
+    let mut applied = Box::pin(writer.apply(desired, &observed.live, &rules_name(&checked.name))).await;
     let client = &context.client;
     let overlay = match blocked(profile, &observed) {
         None => {

@@ -4,41 +4,47 @@
 //! sync, and a reconcile for each would be a loop. kube's predicates are not used here because they hide deletions whose
 //! last state equals the one before (kube#1768).
 
-use std::{
-    collections::{HashMap, HashSet, hash_map::DefaultHasher},
-    hash::{Hash, Hasher},
-};
+use std::sync::Arc;
 
 use futures::{Stream, StreamExt, future, stream};
 use k8s_openapi::api::{autoscaling::v2::HorizontalPodAutoscaler, policy::v1::PodDisruptionBudget};
 use kube::{
     Resource, ResourceExt,
-    core::DynamicObject,
     runtime::{
-        reflector::{ObjectRef, Store},
+        reflector::ObjectRef,
         watcher::{self, Event},
     },
 };
-use serde_json::json;
 
-use super::{Guarded, observe::same_target};
-use crate::api::{GROUP, annotations, v1alpha1::TargetRef};
+use super::{
+    Guarded,
+    observe::{Claim, Stores, owner_of},
+    workloads::Seen,
+};
+use crate::{
+    api::v1alpha1::TargetRef,
+    kube::{Cache, Changed, Found, Stub, Written},
+};
 
-/// Turns watch events into profiles: one for each object that is new, gone, or changed in what the fingerprint covers.
-pub fn triggers<K>(
+/// A profile to look at.
+type Ref = ObjectRef<Guarded>;
+
+/// How the names of poolers' objects end.
+const POOLERS: &str = "-pgbouncer";
+
+/// Takes watch events into a cache, and turns them into profiles: those of each object that is new, gone, or not the `same` as before. A
+/// profile that an object belonged to before its change has lost it, and is told too.
+pub fn triggers<K: Resource, V>(
     events: impl Stream<Item = watcher::Result<Event<K>>>,
-    fingerprint: impl Fn(&K) -> u64,
-    profiles_of: impl Fn(&K) -> Vec<ObjectRef<Guarded>>,
-) -> impl Stream<Item = ObjectRef<Guarded>>
-where
-    K: Resource,
-{
-    let mut known: HashMap<String, (u64, Vec<ObjectRef<Guarded>>)> = HashMap::new();
-    let mut listed: HashSet<String> = HashSet::new();
+    cache: Cache<V>,
+    value: fn(K) -> V,
+    same: fn(&V, &V) -> bool,
+    profiles_of: impl Fn(&V) -> Vec<Ref>,
+) -> impl Stream<Item = Ref> {
     events
         .filter_map(move |event| {
             future::ready(match event {
-                Ok(event) => Some(changed(event, &mut known, &mut listed, &fingerprint, &profiles_of)),
+                Ok(event) => Some(cache.note(event, value)),
                 Err(error) => {
                     tracing::warn!(kind = std::any::type_name::<K>(), %error, "watch interrupted; it goes on by itself");
                     None
@@ -46,164 +52,114 @@ where
             })
         })
         .flat_map(stream::iter)
+        .flat_map(move |Changed { before, now }| {
+            let unchanged = before.as_ref().zip(now.as_ref()).is_some_and(|(before, now)| same(before, now));
+            let either = if unchanged { [None, None] } else { [before, now] };
+            let mut profiles: Vec<Ref> = either.iter().flatten().flat_map(|value: &Arc<V>| profiles_of(value)).collect();
+            let mut seen = std::collections::HashSet::new();
+            profiles.retain(|profile| seen.insert(profile.clone()));
+            stream::iter(profiles)
+        })
 }
 
-fn changed<K: Resource>(
-    event: Event<K>,
-    known: &mut HashMap<String, (u64, Vec<ObjectRef<Guarded>>)>,
-    listed: &mut HashSet<String>,
-    fingerprint: &impl Fn(&K) -> u64,
-    profiles_of: &impl Fn(&K) -> Vec<ObjectRef<Guarded>>,
-) -> Vec<ObjectRef<Guarded>> {
-    let mut seen = |object: &K| {
-        let now = (fingerprint(object), profiles_of(object));
-        let before = known.insert(key(object), now.clone());
-        match before {
-            Some((print, _)) if print == now.0 => Vec::new(),
-            // A profile that the object belonged to before its change has lost it.
-            Some((_, before)) => before.into_iter().chain(now.1).collect(),
-            None => now.1,
-        }
-    };
-    match event {
-        Event::Apply(object) => seen(&object),
-        Event::InitApply(object) => {
-            listed.insert(key(&object));
-            seen(&object)
-        }
-        Event::Delete(object) => {
-            let before = known.remove(&key(&object)).map(|(_, profiles)| profiles).unwrap_or_default();
-            before.into_iter().chain(profiles_of(&object)).collect()
-        }
-        Event::Init => {
-            listed.clear();
-            Vec::new()
-        }
-        // What is not in the new list went while nobody watched.
-        Event::InitDone => {
-            let gone: Vec<_> = known.keys().filter(|key| !listed.contains(*key)).cloned().collect();
-            gone.iter().filter_map(|key| known.remove(key)).flat_map(|(_, profiles)| profiles).collect()
-        }
-    }
+fn profile(namespace: &str, name: &str) -> Ref {
+    ObjectRef::new(name).within(namespace)
 }
 
-fn key<K: Resource>(object: &K) -> String {
-    format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any())
+fn claims(claims: &[Arc<Claim>]) -> impl Iterator<Item = Ref> {
+    claims.iter().map(|claim| profile(&claim.namespace, &claim.name))
 }
 
 /// The profile that owns an object.
-pub fn owner<K: Resource>(object: &K) -> Vec<ObjectRef<Guarded>> {
-    let namespace = object.namespace().unwrap_or_default();
-    let owners = object.owner_references().iter();
-    owners
-        .filter(|owner| owner.kind == "PerformanceProfile" && owner.api_version.starts_with(GROUP))
-        .map(|owner| ObjectRef::new(&owner.name).within(&namespace))
-        .collect()
-}
-
-/// The profiles of a namespace that satisfy a condition.
-fn profiles_where(
-    profiles: &Store<Guarded>,
-    namespace: Option<&str>,
-    condition: impl Fn(&TargetRef) -> bool,
-) -> Vec<ObjectRef<Guarded>> {
-    let all = profiles.state();
-    all.iter()
-        .filter(|guarded| guarded.namespace().as_deref() == namespace)
-        .filter(|guarded| guarded.0.as_ref().is_ok_and(|profile| condition(&profile.spec.target_ref)))
-        .map(|guarded| ObjectRef::from_obj(&**guarded))
-        .collect()
+fn owner<K: Resource>(object: &K) -> Option<Ref> {
+    let namespace = object.meta().namespace.as_deref().unwrap_or_default();
+    owner_of(object).map(|name| profile(namespace, name))
 }
 
 /// The owner of an autoscaler, and the profiles whose target it scales.
-pub fn of_autoscaler(autoscaler: &HorizontalPodAutoscaler, profiles: &Store<Guarded>) -> Vec<ObjectRef<Guarded>> {
-    let mut all = owner(autoscaler);
-    let namespace = autoscaler.namespace();
-    all.extend(profiles_where(profiles, namespace.as_deref(), |target| same_target(autoscaler, target)));
-    all.extend(same_name(autoscaler, ""));
-    all.extend(same_name(autoscaler, "-pgbouncer"));
+pub fn of_autoscaler(autoscaler: &HorizontalPodAutoscaler, stores: &Stores) -> Vec<Ref> {
+    let mut all: Vec<Ref> = owner(autoscaler).into_iter().collect();
+    all.extend(claims(&stores.claims_of(autoscaler)));
+    all.extend(same_name(autoscaler));
     all
 }
 
 /// The owner of a disruption budget, and every profile of its namespace when it is foreign: whose pods it selects is for
 /// the reconcile to say.
-pub fn of_disruption_budget(budget: &PodDisruptionBudget, profiles: &Store<Guarded>) -> Vec<ObjectRef<Guarded>> {
-    match owner(budget) {
-        owned if owned.is_empty() => profiles_where(profiles, budget.namespace().as_deref(), |_| true),
-        owned => owned,
-    }
+pub fn of_disruption_budget(budget: &PodDisruptionBudget, stores: &Stores) -> Vec<Ref> {
+    let mut all: Vec<Ref> = match owner(budget) {
+        Some(owner) => vec![owner],
+        None => claims(&stores.claims.in_namespace(&budget.namespace().unwrap_or_default())).collect(),
+    };
+    all.extend(same_name(budget));
+    all
 }
 
-/// The profile whose child has this name: a foreign object in its place that goes away makes room.
-pub fn same_name<K: Resource>(object: &K, suffix: &str) -> Vec<ObjectRef<Guarded>> {
+/// The profiles whose child has this name: a foreign object in its place that goes away makes room.
+fn same_name<K: Resource>(object: &K) -> Vec<Ref> {
     let namespace = object.namespace().unwrap_or_default();
     let name = object.name_any();
-    name.strip_suffix(suffix).map(|profile| ObjectRef::new(profile).within(&namespace)).into_iter().collect()
+    let of_pooler = name.strip_suffix(POOLERS);
+    [Some(&*name), of_pooler].into_iter().flatten().map(|name| profile(&namespace, name)).collect()
 }
 
 /// The profiles whose target this workload is, and the one whose poolers it runs.
-pub fn of_workload(workload: &DynamicObject, kind: &str, profiles: &Store<Guarded>) -> Vec<ObjectRef<Guarded>> {
-    let name = workload.name_any();
-    let mut all = owner(workload);
-    all.extend(profiles_where(profiles, workload.namespace().as_deref(), |target| {
-        target.kind == kind && target.name == name
-    }));
+pub fn of_workload(workload: &Seen, kind: &str, stores: &Stores) -> Vec<Ref> {
+    let target = TargetRef { api_version: "apps/v1".to_owned(), kind: kind.to_owned(), name: workload.name.clone() };
+    let mut all: Vec<Ref> = workload.owner.iter().map(|owner| profile(&workload.namespace, owner)).collect();
+    all.extend(claims(&stores.claims_on(&workload.namespace, &target)));
     all
 }
 
 /// The other profiles with the same target: when one goes, the next may take its place.
-pub fn of_rival(gone: &Guarded, profiles: &Store<Guarded>) -> Vec<ObjectRef<Guarded>> {
-    let Ok(profile) = &gone.0 else { return Vec::new() };
-    profiles_where(profiles, gone.namespace().as_deref(), |target| *target == profile.spec.target_ref)
+pub fn of_claim(claim: &Claim, stores: &Stores) -> Vec<Ref> {
+    claims(&stores.claims_on(&claim.namespace, &claim.target)).filter(|other| other.name != claim.name).collect()
 }
 
-/// What matters of an autoscaler: its spec, whose it is, how many pods it sees and wants, and whether it can scale; not
-/// the measurements, which move at each sync.
-pub fn autoscaler_fingerprint(autoscaler: &HorizontalPodAutoscaler) -> u64 {
-    let status = autoscaler.status.clone().unwrap_or_default();
-    let conditions: Vec<_> = status.conditions.iter().flatten().map(|c| json!([c.type_, c.status, c.reason])).collect();
-    digest(&json!([
-        autoscaler.spec,
-        autoscaler.metadata.labels,
-        autoscaler.metadata.owner_references,
-        autoscaler.metadata.uid,
-        autoscaler.metadata.deletion_timestamp,
-        status.current_replicas,
-        status.desired_replicas,
-        conditions,
-    ]))
+/// The profile that owns what is watched as metadata only.
+pub fn of_stub<K>(stub: &Stub<K>) -> Vec<Ref> {
+    stub.profile().map(|name| profile(stub.key().0, name)).into_iter().collect()
 }
 
-/// What matters of a disruption budget: all but its status.
-pub fn disruption_budget_fingerprint(budget: &PodDisruptionBudget) -> u64 {
-    digest(&json!([budget.spec, budget.metadata.labels, budget.metadata.owner_references, budget.metadata.uid]))
+/// Whether what matters of an autoscaler is the same: its spec, whose it is, how many pods it sees and wants, and whether it can scale;
+/// not the measurements, which move at each sync.
+pub fn same_autoscaler(one: &HorizontalPodAutoscaler, other: &HorizontalPodAutoscaler) -> bool {
+    let of_status = |autoscaler: &HorizontalPodAutoscaler| {
+        let status = autoscaler.status.as_ref();
+        (
+            status.and_then(|status| status.current_replicas),
+            status.map(|status| status.desired_replicas),
+            status.map_or(0, |status| status.conditions.iter().flatten().count()),
+        )
+    };
+    let conditions = |autoscaler: &HorizontalPodAutoscaler| {
+        autoscaler.status.as_ref().and_then(|status| status.conditions.clone()).unwrap_or_default()
+    };
+    same_meta(one, other)
+        && one.spec == other.spec
+        && of_status(one) == of_status(other)
+        && conditions(one)
+            .iter()
+            .zip(&conditions(other))
+            .all(|(one, other)| (&one.type_, &one.status, &one.reason) == (&other.type_, &other.status, &other.reason))
 }
 
-/// What matters of a workload: its generation, how many of its pods are ready, and whether it overrides a freeze.
-pub fn workload_fingerprint(workload: &DynamicObject) -> u64 {
-    digest(&json!([
-        workload.metadata.uid,
-        workload.metadata.generation,
-        workload.data.pointer("/status/replicas"),
-        workload.data.pointer("/status/readyReplicas"),
-        workload.annotations().get(annotations::OVERRIDE),
-    ]))
+/// Whether what matters of a disruption budget is the same: all but its status.
+pub fn same_disruption_budget(one: &PodDisruptionBudget, other: &PodDisruptionBudget) -> bool {
+    same_meta(one, other) && one.spec == other.spec
 }
 
-/// Any change of an object of which only the metadata are watched.
-pub fn version_fingerprint<K: Resource>(object: &K) -> u64 {
-    digest(&json!([object.meta().uid, object.meta().resource_version]))
+fn same_meta<K: Resource>(one: &K, other: &K) -> bool {
+    let (one, other) = (one.meta(), other.meta());
+    one.uid == other.uid
+        && one.labels == other.labels
+        && one.owner_references == other.owner_references
+        && one.deletion_timestamp == other.deletion_timestamp
 }
 
-/// What matters of another profile: whether it is there.
-pub fn presence_fingerprint<K: Resource>(object: &K) -> u64 {
-    digest(&json!(object.meta().uid))
-}
-
-fn digest(value: &serde_json::Value) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.to_string().hash(&mut hasher);
-    hasher.finish()
+/// Whether nothing is changed that an apply would change back.
+pub fn same_stub<K: Written>(one: &Stub<K>, other: &Stub<K>) -> bool {
+    one.fingerprint() == other.fingerprint()
 }
 
 #[cfg(test)]
@@ -227,7 +183,8 @@ mod tests {
 
     async fn names(events: Vec<Event<ConfigMap>>) -> Vec<String> {
         let events = stream::iter(events.into_iter().map(Ok));
-        let all = triggers(events, version_fingerprint, |object| same_name(object, ""));
+        let same = |one: &ConfigMap, other: &ConfigMap| one.metadata == other.metadata;
+        let all = triggers(events, Cache::new(|_| Vec::new()), |map| map, same, same_name);
         all.map(|reference| reference.name).collect().await
     }
 
@@ -240,9 +197,9 @@ mod tests {
             Event::InitDone,
             Event::Apply(map("a", "1")),
             Event::Apply(map("a", "2")),
-            Event::Delete(map("a", "2")),
+            Event::Delete(map("a", "3")),
         ];
-        assert_eq!(names(events).await, ["a", "b", "a", "a", "a", "a"]);
+        assert_eq!(names(events).await, ["a", "b", "a", "a"]);
     }
 
     #[tokio::test]

@@ -31,6 +31,7 @@ mod objectives;
 mod pooling;
 mod rule_object;
 mod schedule;
+mod tenancy;
 #[cfg(test)]
 mod tests;
 

@@ -1,21 +1,29 @@
 //! What the watches of workloads have seen, as little as is needed of it.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     hash::{DefaultHasher, Hash, Hasher},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
-use kube::{ResourceExt, core::DynamicObject, runtime::watcher::Event};
+use kube::{ResourceExt, core::DynamicObject};
 use serde_json::Value;
 
-/// Kind, namespace and name.
-type WorkloadKey = (&'static str, String, String);
+use super::observe::{Workload, owner_of};
+use crate::{api::annotations, kube::Cache};
 
 /// A workload as it was last seen.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Seen {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// The profile whose poolers it runs.
+    pub owner: Option<String>,
+    /// Its uid and generation: what changes with its specification.
+    pub generation: (Option<String>, Option<i64>),
     /// Pods that are asked for.
     pub replicas: i32,
     /// Pods that exist.
@@ -30,36 +38,84 @@ pub struct Seen {
     pub cannot_create: bool,
     /// Selector of the pods.
     pub selector: LabelSelector,
+    /// Labels of the pods.
+    pub pod_labels: BTreeMap<String, String>,
+    /// Why its rollouts should go on in spite of a freeze, as its annotation says.
+    pub override_reason: Option<String>,
 }
 
-/// Every workload that is watched.
-#[derive(Clone, Default)]
-pub struct Workloads {
-    all: Arc<Mutex<HashMap<WorkloadKey, Seen>>>,
-}
-
-impl Workloads {
-    /// Takes note of one watch event.
-    pub fn note(&self, kind: &'static str, event: &Event<DynamicObject>) {
-        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = |object: &DynamicObject| (kind, object.namespace().unwrap_or_default(), object.name_any());
-        match event {
-            Event::Apply(object) | Event::InitApply(object) => {
-                all.insert(key(object), seen(&object.data));
-            }
-            Event::Delete(object) => {
-                all.remove(&key(object));
-            }
-            Event::Init => all.retain(|(of, ..), _| *of != kind),
-            Event::InitDone => {}
+impl Seen {
+    /// What a decision about a profile rests on.
+    pub fn workload(&self) -> Workload {
+        let all = |selector: &LabelSelector| {
+            selector.match_labels.as_ref().is_none_or(BTreeMap::is_empty)
+                && selector.match_expressions.as_ref().is_none_or(Vec::is_empty)
+        };
+        Workload {
+            replicas: self.existing,
+            ready: Some(self.ready),
+            selector: Some(self.selector.clone()).filter(|selector| !all(selector)),
+            pod_labels: self.pod_labels.clone(),
+            override_reason: self.override_reason.clone(),
         }
     }
 
+    /// Whether nothing has changed that a reconcile would look at.
+    pub fn same(&self, other: &Self) -> bool {
+        self.generation == other.generation
+            && (self.existing, self.ready) == (other.existing, other.ready)
+            && self.override_reason == other.override_reason
+    }
+}
+
+/// Every workload of the kinds that are watched.
+#[derive(Clone)]
+pub struct Workloads {
+    /// Every `Deployment`.
+    pub deployments: Cache<Seen>,
+    /// Every `StatefulSet`.
+    pub stateful_sets: Cache<Seen>,
+}
+
+impl Default for Workloads {
+    fn default() -> Self {
+        Self { deployments: Cache::new(|_| Vec::new()), stateful_sets: Cache::new(|_| Vec::new()) }
+    }
+}
+
+impl Workloads {
     /// A workload of a kind that is watched.
-    pub fn get(&self, kind: &str, namespace: &str, name: &str) -> Option<Seen> {
-        let kind = ["Deployment", "StatefulSet"].into_iter().find(|known| *known == kind)?;
-        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(&(kind, namespace.to_owned(), name.to_owned())).cloned()
+    pub fn get(&self, kind: &str, namespace: &str, name: &str) -> Option<Arc<Seen>> {
+        match kind {
+            "Deployment" => self.deployments.get(namespace, name),
+            "StatefulSet" => self.stateful_sets.get(namespace, name),
+            _ => None,
+        }
+    }
+
+    /// Waits for the first lists.
+    pub async fn wait_until_ready(&self) {
+        self.deployments.wait_until_ready().await;
+        self.stateful_sets.wait_until_ready().await;
+    }
+
+    /// Forgets what is remembered of workloads that are gone.
+    pub fn tidy(&self) {
+        self.deployments.tidy();
+        self.stateful_sets.tidy();
+    }
+}
+
+/// A workload with its name and whose it is.
+#[expect(clippy::needless_pass_by_value, reason = "the rest is dropped")]
+pub fn seen_object(object: DynamicObject) -> Seen {
+    Seen {
+        namespace: object.namespace().unwrap_or_default(),
+        name: object.name_any(),
+        owner: owner_of(&object).map(ToOwned::to_owned),
+        generation: (object.uid(), object.metadata.generation),
+        override_reason: object.annotations().get(annotations::OVERRIDE).cloned(),
+        ..seen(&object.data)
     }
 }
 
@@ -67,6 +123,8 @@ impl Workloads {
 pub fn seen(data: &Value) -> Seen {
     let number = |pointer: &str| data.pointer(pointer).and_then(Value::as_i64).and_then(|n| i32::try_from(n).ok());
     let selector = data.pointer("/spec/selector").and_then(|selector| serde_json::from_value(selector.clone()).ok());
+    let pod_labels = data.pointer("/spec/template/metadata/labels");
+    let pod_labels = pod_labels.and_then(|labels| serde_json::from_value(labels.clone()).ok());
     let conditions = data.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
     let is = |condition: &Value, key: &str, value: &str| condition.get(key).and_then(Value::as_str) == Some(value);
     Seen {
@@ -77,6 +135,8 @@ pub fn seen(data: &Value) -> Seen {
         images: images(data),
         cannot_create: conditions.into_iter().any(|one| is(one, "type", "ReplicaFailure") && is(one, "status", "True")),
         selector: selector.unwrap_or_default(),
+        pod_labels: pod_labels.unwrap_or_default(),
+        ..Seen::default()
     }
 }
 

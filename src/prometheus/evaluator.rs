@@ -11,7 +11,7 @@ use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{Answer, Client, ClientError, Given, Loaded, RuleSelector, Snapshot, selectors, snapshot};
-use crate::{metrics::Metrics, slo};
+use crate::{metrics::Metrics, shard::Shards, slo};
 
 /// The series whose newest sample tells that the rules run: every objective has it, events or none.
 const HEARTBEAT: &str = "plimsoll:total:rate5m";
@@ -31,6 +31,8 @@ pub struct Evaluator {
     pub metrics: Arc<Metrics>,
     /// Time between two evaluations.
     pub interval: Duration,
+    /// The namespaces that this process looks after: what Prometheus says of others is dropped.
+    pub shards: Shards,
     /// Where the findings go.
     pub snapshots: watch::Sender<Arc<Snapshot>>,
     /// Where profiles with news go.
@@ -81,14 +83,15 @@ impl Evaluator {
     async fn ask(&self, prometheus: &Client) -> Result<Given, ClientError> {
         let mut samples = HashMap::new();
         let recorded = format!("{{__name__=~\"{}\"}}", slo::evaluate::RECORDED);
-        snapshot::distribute(&prometheus.instant(&recorded).await?, &mut samples);
+        snapshot::distribute(&prometheus.instant(&recorded).await?, &self.shards, &mut samples);
         let times = prometheus.instant(&format!("timestamp({HEARTBEAT})")).await?;
-        snapshot::distribute_times(&times, &mut samples);
+        snapshot::distribute_times(&times, &self.shards, &mut samples);
         // Some that answer queries have no rules of their own, such as a Thanos querier without a ruler.
         let loaded = match prometheus.rule_groups(&[HEARTBEAT, WINDOW_HEARTBEAT, slo::signals::TOTAL]).await {
-            Ok(groups) => {
-                Loaded::Groups { groups: snapshot::groups(&groups), selectors: selectors::read(&self.client).await }
-            }
+            Ok(groups) => Loaded::Groups {
+                groups: snapshot::groups(&groups, &self.shards),
+                selectors: selectors::read(&self.client).await,
+            },
             Err(error) => Loaded::Unknown(error.message),
         };
         Ok(Given { samples, loaded })

@@ -15,7 +15,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{Client, age};
-use crate::slo::signals;
+use crate::{shard::Shards, slo::signals};
 
 /// Time between two looks at the most: the rules record every 15 s.
 pub const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -101,6 +101,8 @@ pub struct SignalSource {
     pub wanted: Arc<Wanted>,
     /// Time between two looks.
     pub interval: Duration,
+    /// The namespaces that this process looks after: what Prometheus says of others is dropped.
+    pub shards: Shards,
     /// Where the findings go.
     pub snapshots: watch::Sender<Arc<SignalSnapshot>>,
 }
@@ -120,7 +122,7 @@ impl SignalSource {
                 match &self.prometheus {
                     None => Some(Err("the operator was started without --prometheus-url".to_owned())),
                     Some(_) if !self.wanted.said.load(Ordering::Relaxed) => None,
-                    Some(prometheus) => Some(look(prometheus).await),
+                    Some(prometheus) => Some(look(prometheus, &self.shards).await),
                 }
             };
             let answer = tokio::select! {
@@ -132,15 +134,17 @@ impl SignalSource {
     }
 }
 
-async fn look(prometheus: &Client) -> Signals {
+async fn look(prometheus: &Client, shards: &Shards) -> Signals {
     let mut all = HashMap::new();
     let recorded = format!("{{__name__=~\"{}\"}}", signals::RECORDED);
     let samples = prometheus.instant(&recorded).await.map_err(|error| error.message)?;
     let times = prometheus.instant(&format!("timestamp({})", signals::TOTAL)).await.map_err(|error| error.message)?;
-    for sample in &samples {
+    let ours =
+        |sample: &&InstantVector| sample.metric().get("namespace").is_some_and(|namespace| shards.hold(namespace));
+    for sample in samples.iter().filter(ours) {
         take(&mut all, sample);
     }
-    for time in &times {
+    for time in times.iter().filter(ours) {
         if let Some(profile) = profile(&mut all, time) {
             let newest = time.sample().value();
             profile.newest = Some(profile.newest.map_or(newest, |other| other.max(newest)));

@@ -6,10 +6,13 @@ use k8s_openapi::jiff::Timestamp;
 use prometheus_http_query::response::InstantVector;
 
 use super::{ClientError, RuleSelector, client::RuleGroup};
-use crate::slo::{
-    Identity,
-    evaluate::{Group, Numbers, Samples},
-    number,
+use crate::{
+    shard::Shards,
+    slo::{
+        Identity,
+        evaluate::{Group, Numbers, Samples},
+        number,
+    },
 };
 
 /// What the last evaluation found.
@@ -138,11 +141,15 @@ impl Default for Loaded {
     }
 }
 
-/// Distributes samples to the objectives that their labels name.
-pub fn distribute<S: BuildHasher>(samples: &[InstantVector], into: &mut HashMap<Identity, Recorded, S>) {
+/// Distributes samples to the objectives that their labels name, of these shards.
+pub fn distribute<S: BuildHasher>(
+    samples: &[InstantVector],
+    shards: &Shards,
+    into: &mut HashMap<Identity, Recorded, S>,
+) {
     for vector in samples {
         let Some(name) = vector.metric().get("__name__") else { continue };
-        if let Some(identity) = identity(vector) {
+        if let Some(identity) = identity(vector, shards) {
             let samples = &mut into.entry(identity).or_default().samples;
             samples.of_group(group(vector.metric())).take(name, vector.sample().value());
         }
@@ -150,9 +157,13 @@ pub fn distribute<S: BuildHasher>(samples: &[InstantVector], into: &mut HashMap<
 }
 
 /// Notes when the newest sample of each objective was taken: values of a query for `timestamp(…)`, in seconds since 1970.
-pub fn distribute_times<S: BuildHasher>(times: &[InstantVector], into: &mut HashMap<Identity, Recorded, S>) {
+pub fn distribute_times<S: BuildHasher>(
+    times: &[InstantVector],
+    shards: &Shards,
+    into: &mut HashMap<Identity, Recorded, S>,
+) {
     for vector in times {
-        if let Some(identity) = identity(vector) {
+        if let Some(identity) = identity(vector, shards) {
             into.entry(identity).or_default().newest = Some(vector.sample().value());
         }
     }
@@ -167,18 +178,23 @@ fn group(labels: &HashMap<String, String>) -> Group {
         .collect()
 }
 
-fn identity(vector: &InstantVector) -> Option<Identity> {
+/// Nothing where it is in none of these shards.
+fn identity(vector: &InstantVector, shards: &Shards) -> Option<Identity> {
     let label = |name: &str| vector.metric().get(name).cloned();
+    vector.metric().get("namespace").filter(|namespace| shards.hold(namespace))?;
     Some(Identity { namespace: label("namespace")?, profile: label("profile")?, objective: label("objective")? })
 }
 
 /// The groups by name, with the first error of their rules. Groups that name no profile are not the operator's.
-pub fn groups(groups: &[RuleGroup]) -> HashMap<String, GroupState> {
+pub fn groups(groups: &[RuleGroup], shards: &Shards) -> HashMap<String, GroupState> {
     let mut all: HashMap<String, GroupState> = HashMap::new();
     for group in groups {
         for rule in &group.rules {
             let label = |name: &str| rule.labels.get(name).cloned();
             let (Some(namespace), Some(profile)) = (label("namespace"), label("profile")) else { continue };
+            if !shards.hold(&namespace) {
+                continue;
+            }
             let failed =
                 (rule.health == "err").then(|| rule.last_error.clone().unwrap_or_else(|| "no reason given".to_owned()));
             // The same group may be loaded twice, by two Prometheus behind one address; an error in either is one.

@@ -7,21 +7,23 @@ use std::{fmt, str::FromStr};
 
 use promql_parser::{
     label::{MatchOp, Matchers},
-    parser::{self, Expr, value::ValueType},
-    util::{ExprVisitor, walk_expr},
+    parser::{Expr, value::ValueType},
 };
 
-use super::promql::check_regex;
+use super::{
+    promql::check_regex,
+    syntax::{self, MAX_DEPTH, MAX_SELECTORS},
+};
 use crate::api::Duration;
 
 /// The longest expression that is taken, in bytes.
 pub const MAX_EXPRESSION_LENGTH: usize = 2_048;
 
 /// What stands for the range in a [`WindowExpression`].
-const WINDOW: &str = "$window";
+pub(super) const WINDOW: &str = "$window";
 
 /// A range that nobody writes, to see where [`WINDOW`] ends up.
-const UNLIKELY: Duration = Duration::from_secs(7_919);
+pub(super) const UNLIKELY: Duration = Duration::from_secs(7_919);
 
 /// Functions that give a count over their range where a rate per second is needed.
 const COUNTS: [&str; 3] = ["increase", "delta", "idelta"];
@@ -37,6 +39,14 @@ pub enum ExpressionError {
         "the expression has {0} bytes: at most {MAX_EXPRESSION_LENGTH} are taken; record a part of it by a rule of yours"
     )]
     TooLong(usize),
+    /// Parts within parts, deeper than [`MAX_DEPTH`].
+    #[error("the expression is nested deeper than {MAX_DEPTH} levels: record a part of it by a rule of yours")]
+    TooDeep,
+    /// More selectors than [`MAX_SELECTORS`].
+    #[error(
+        "the expression has {0} selectors: at most {MAX_SELECTORS} are taken; record a part of it by a rule of yours"
+    )]
+    TooManySelectors(usize),
     /// The text is no PromQL.
     #[error("the expression is no PromQL: {0}")]
     Syntax(String),
@@ -87,12 +97,12 @@ impl FromStr for WindowExpression {
         if text.split(WINDOW).skip(1).any(goes_on) {
             return Err(ExpressionError::Window);
         }
-        let ranges = check(&put_in(text, UNLIKELY))?;
+        let seen = check(&put_in(text, UNLIKELY))?;
         check(&put_in(text, Duration::from_secs(300)))?;
-        if !ranges.seen.contains(&std::time::Duration::from_secs(UNLIKELY.as_secs())) {
+        if !seen.ranges.contains(&std::time::Duration::from_secs(UNLIKELY.as_secs())) {
             return Err(ExpressionError::NoWindow);
         }
-        match ranges.counts {
+        match seen.counts {
             Some(function) => Err(ExpressionError::Unsupported(format!(
                 "`{function}` counts over its range, and events per second are needed: write `rate`"
             ))),
@@ -101,7 +111,19 @@ impl FromStr for WindowExpression {
     }
 }
 
+impl Expression {
+    /// An expression that was printed from one that was read.
+    pub(super) const fn understood(text: String) -> Self {
+        Self(text)
+    }
+}
+
 impl WindowExpression {
+    /// An expression that was printed from one that was read.
+    pub(super) const fn understood(text: String) -> Self {
+        Self(text)
+    }
+
     /// The expression over one window.
     pub(super) fn over(&self, window: Duration) -> String {
         put_in(&self.0, window)
@@ -120,7 +142,8 @@ impl fmt::Display for Expression {
     }
 }
 
-fn put_in(text: &str, window: Duration) -> String {
+/// The text with a window in the place of `$window`.
+pub(super) fn put_in(text: &str, window: Duration) -> String {
     text.replace(WINDOW, &window.to_string())
 }
 
@@ -133,58 +156,70 @@ fn bounded(text: &str) -> Result<&str, ExpressionError> {
 }
 
 fn check(text: &str) -> Result<Seen, ExpressionError> {
-    let expr = parser::parse(text).map_err(ExpressionError::Syntax)?;
-    match parser::parse(&format!("({text})")) {
+    let expr = syntax::parse(text).map_err(ExpressionError::Syntax)?;
+    let mut seen = Seen::default();
+    if !syntax::walk(&expr, &mut |expr| seen.see(expr)).map_err(ExpressionError::Unsupported)? {
+        return Err(ExpressionError::TooDeep);
+    }
+    if seen.selectors > MAX_SELECTORS {
+        return Err(ExpressionError::TooManySelectors(seen.selectors));
+    }
+    match syntax::parse(&format!("({text})")) {
         Ok(Expr::Paren(inside)) if *inside.expr == expr => {}
         _ => return Err(ExpressionError::Comment),
     }
     match expr.value_type() {
-        ValueType::Vector => {}
-        ValueType::Scalar => return Err(ExpressionError::NotAVector("number")),
-        ValueType::String => return Err(ExpressionError::NotAVector("string")),
-        ValueType::Matrix => return Err(ExpressionError::NotAVector("range vector")),
+        ValueType::Vector => Ok(seen),
+        ValueType::Scalar => Err(ExpressionError::NotAVector("number")),
+        ValueType::String => Err(ExpressionError::NotAVector("string")),
+        ValueType::Matrix => Err(ExpressionError::NotAVector("range vector")),
     }
-    let mut seen = Seen::default();
-    walk_expr(&mut seen, &expr).map_err(ExpressionError::Unsupported)?;
-    Ok(seen)
 }
 
 /// What an expression is made of.
 #[derive(Default)]
 struct Seen {
     /// The ranges of selectors and subqueries.
-    seen: Vec<std::time::Duration>,
+    ranges: Vec<std::time::Duration>,
     /// The first function that counts over its range.
     counts: Option<&'static str>,
+    /// How many selectors there are.
+    selectors: usize,
 }
 
-impl ExprVisitor for Seen {
-    type Error = String;
-
-    fn pre_visit(&mut self, expr: &Expr) -> Result<bool, String> {
+impl Seen {
+    fn see(&mut self, expr: &Expr) -> Result<(), String> {
+        let experimental = |what: &str| Err(format!("{what} is experimental: Prometheus takes it with a flag only"));
         match expr {
-            Expr::VectorSelector(selector) => matchers(&selector.matchers)?,
-            Expr::MatrixSelector(selector) => {
-                matchers(&selector.vs.matchers)?;
-                self.seen.push(selector.range);
+            Expr::VectorSelector(selector) => {
+                self.selectors += 1;
+                matchers(&selector.matchers)?;
             }
-            Expr::Subquery(subquery) => self.seen.push(subquery.range),
+            Expr::MatrixSelector(selector) => {
+                self.selectors += 1;
+                matchers(&selector.vs.matchers)?;
+                self.ranges.push(selector.range);
+            }
+            Expr::Subquery(subquery) => self.ranges.push(subquery.range),
             Expr::Call(call) if call.func.experimental => {
-                return Err(format!(
-                    "the function `{}` is experimental: Prometheus takes it with a flag only",
-                    call.func.name
-                ));
+                return experimental(&format!("the function `{}`", call.func.name));
             }
             Expr::Call(call) if COUNTS.contains(&call.func.name) => self.counts = Some(call.func.name),
             Expr::Aggregate(aggregate) => {
                 let operator = aggregate.op.to_string();
                 if operator.starts_with("limit") {
-                    return Err(format!("`{operator}` is experimental: Prometheus takes it with a flag only"));
+                    return experimental(&format!("`{operator}`"));
+                }
+            }
+            Expr::Binary(binary) => {
+                let filled = binary.modifier.as_ref().map(|modifier| &modifier.fill_values);
+                if filled.is_some_and(|values| values.lhs.is_some() || values.rhs.is_some()) {
+                    return experimental("`fill`");
                 }
             }
             _ => {}
         }
-        Ok(true)
+        Ok(())
     }
 }
 

@@ -7,8 +7,10 @@ use std::{fmt, str::FromStr};
 
 use promql_parser::{
     label::{MatchOp, Matcher},
-    parser::{self, Expr, VectorSelector},
+    parser::{Expr, VectorSelector},
 };
+
+use super::syntax;
 
 /// The longest text that is taken, in bytes.
 pub const MAX_LENGTH: usize = 1_024;
@@ -109,10 +111,24 @@ impl Selector {
         (Matchers { matchers: rest.into_iter().cloned().collect() }, only)
     }
 
+    pub(super) fn all_mut(&mut self) -> &mut Vec<Matcher> {
+        &mut self.matchers
+    }
+
     fn new(name: Option<String>, matchers: Vec<Matcher>, text: &str) -> Result<Self, PromqlError> {
         let named = name.is_some()
             || matchers.iter().any(|m| m.name == "__name__" && matches!(m.op, MatchOp::Equal | MatchOp::Re(_)));
         if named { Ok(Self { name, matchers }) } else { Err(PromqlError::NoMetric(text.to_owned())) }
+    }
+}
+
+impl Matchers {
+    pub(super) fn all(&self) -> &[Matcher] {
+        &self.matchers
+    }
+
+    pub(super) fn all_mut(&mut self) -> &mut Vec<Matcher> {
+        &mut self.matchers
     }
 }
 
@@ -193,8 +209,8 @@ fn parse_selector(text: &str, shown: &str) -> Result<(Option<String>, Vec<Matche
         return Err(PromqlError::TooLong(shown.len()));
     }
     let not_a_selector = |found| PromqlError::NotASelector { text: shown.to_owned(), found };
-    let syntax = |reason: String| PromqlError::Syntax { text: shown.to_owned(), reason };
-    match parser::parse(text).map_err(syntax)? {
+    let no_promql = |reason: String| PromqlError::Syntax { text: shown.to_owned(), reason };
+    match syntax::parse(text).map_err(no_promql)? {
         Expr::VectorSelector(selector) => plain(selector, shown),
         other => Err(not_a_selector(kind(&other))),
     }
@@ -265,7 +281,7 @@ fn kind(expr: &Expr) -> &'static str {
 }
 
 /// Whether the text is a metric name that needs no quotes.
-fn is_metric_name(text: &str) -> bool {
+pub(super) fn is_metric_name(text: &str) -> bool {
     let first = |c: char| c.is_ascii_alphabetic() || c == '_' || c == ':';
     text.starts_with(first) && text.chars().all(|c| first(c) || c.is_ascii_digit())
 }
@@ -292,26 +308,20 @@ pub(super) fn quote(text: &str) -> String {
     quoted
 }
 
-fn matcher_text(matcher: &Matcher) -> String {
+/// One matcher as text.
+pub(super) fn matcher_text(matcher: &Matcher) -> String {
     let name = if is_label_name(&matcher.name) { matcher.name.clone() } else { quote(&matcher.name) };
     format!("{name}{}{}", matcher.op, quote(&matcher.value))
 }
 
-fn join(matchers: &[Matcher]) -> String {
+/// Matchers as they stand between braces.
+pub(super) fn join(matchers: &[Matcher]) -> String {
     matchers.iter().map(matcher_text).collect::<Vec<_>>().join(",")
 }
 
 impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let matchers = join(&self.matchers);
-        match &self.name {
-            Some(name) if is_metric_name(name) && matchers.is_empty() => f.write_str(name),
-            Some(name) if is_metric_name(name) => write!(f, "{name}{{{matchers}}}"),
-            // Names with dots exist since Prometheus 3 and are quoted inside the braces.
-            Some(name) if matchers.is_empty() => write!(f, "{{{}}}", quote(name)),
-            Some(name) => write!(f, "{{{},{matchers}}}", quote(name)),
-            None => write!(f, "{{{matchers}}}"),
-        }
+        f.write_str(&syntax::print_selector(self.name.as_deref(), &self.matchers))
     }
 }
 

@@ -60,6 +60,10 @@ async fn floor_policies(cluster: &Cluster) -> Policies {
 #[ignore = "needs a cluster: make test-cluster"]
 async fn with_the_policy_no_apply_lowers_a_floor() {
     let cluster = Cluster::new().await;
+    if cluster.minor().await < 36 {
+        println!("left out: this Kubernetes does not serve MutatingAdmissionPolicy in v1, which the chart says");
+        return;
+    }
     let _policies = floor_policies(&cluster).await;
     a_rollout(&cluster).await;
     let object = autoscaler("web", json!({"minReplicas": 2, "scaleTargetRef": rollout_ref()}));

@@ -152,3 +152,31 @@ async fn labels_of_installation_and_profile_are_on_the_rule_object() {
     assert_eq!(rule["metadata"]["labels"], expected);
     cluster.wait_for_condition_within(Duration::from_secs(20), "web", "Ready", "True", "AsDeclared").await;
 }
+
+#[tokio::test]
+#[ignore = "needs a cluster: make test-cluster"]
+async fn selectors_are_held_to_the_namespace_and_one_for_another_is_refused_by_its_field() {
+    let cluster = Cluster::new().await;
+    let _operator = Launch::new(&cluster).arguments(&["--enforce-namespace-label", "namespace"]).start().await;
+    cluster.apply_yaml(&deployment("web", 3)).await;
+    let spec = |raw: &str| {
+        let total = "rate(http_requests_total[$window])";
+        format!(
+            "objectives:\n- name: handled\n  target: \"99\"\n  indicator:\n    raw: {{errors: '{raw}', total: '{total}'}}\n"
+        )
+    };
+    cluster.apply_yaml(&profile_with("web", "web", &spec("topk(scalar(a), rate(b[$window]))"))).await;
+    cluster.wait_for_condition("web", "RulesReady", "True", "AsDeclared").await;
+    let rule = cluster.expect("PrometheusRule", "web-slo").await;
+    let own = format!("namespace=\"{}\"", cluster.namespace);
+    let text = rule["spec"]["groups"][0]["rules"].to_string().replace("\\\"", "\"");
+    assert!(text.contains(&format!("topk(scalar(a{{{own}}}), rate(b{{{own}}}[5m]))")), "{text}");
+
+    // Within the parameter of an aggregation, where it is easily passed over.
+    let foreign = "topk(scalar(a{namespace=\"kube-system\"}), rate(b[$window]))";
+    cluster.apply_yaml(&profile_with("web", "web", &spec(foreign))).await;
+    let message = cluster.wait_for_condition("web", "RulesReady", "False", "Invalid").await;
+    assert!(message.starts_with("spec.objectives[0].indicator.raw.errors: "), "{message}");
+    assert!(message.contains("`namespace=\"kube-system\"` looks beyond this namespace"), "{message}");
+    assert_eq!(cluster.expect("PrometheusRule", "web-slo").await["spec"], rule["spec"], "what was sound stays");
+}

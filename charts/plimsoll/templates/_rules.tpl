@@ -5,7 +5,7 @@
   verbs: [get, list, watch]
 - apiGroups: [plimsoll.dev]
   resources: [performanceprofiles/status]
-  verbs: [patch, update]
+  verbs: [patch]
 # The children of a profile.
 - apiGroups: [autoscaling]
   resources: [horizontalpodautoscalers]
@@ -51,18 +51,18 @@
 # To say which label the ruleSelector of an installation asks for.
 - apiGroups: [monitoring.coreos.com]
   resources: [prometheuses]
-  verbs: [get, list]
-# What a targetRef may name.
+  verbs: [list]
+# What a targetRef may name. Their numbers stand in the objects themselves; of other kinds their scale is read.
 - apiGroups: [apps]
-  resources: [deployments, statefulsets, replicasets]
+  resources: [deployments, statefulsets]
   verbs: [get, list, watch]
 - apiGroups: [apps]
-  resources: [deployments/scale, statefulsets/scale, replicasets/scale]
+  resources: [replicasets]
   verbs: [get]
 {{- range .Values.rbac.extraTargets }}
 - apiGroups: {{ toJson .apiGroups }}
   resources: {{ toJson .resources }}
-  verbs: [get, list, watch]
+  verbs: [get]
 - apiGroups: {{ toJson .apiGroups }}
   resources:
   {{- range .resources }}

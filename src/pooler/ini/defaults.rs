@@ -24,7 +24,7 @@ pub const DEFAULTS: [(&str, &str, &str); 16] = [
         "1",
         "In session mode: after a change of the primary sessions are taken off the old one at the end of their transactions",
     ),
-    ("server_login_retry", "1", "With the default of 15 s a switchover takes at least 15 s"),
+    ("server_login_retry", "0.2", "With the default of 15 s one login that fails holds a switchover up for 15 s"),
     (
         "server_round_robin",
         "1",

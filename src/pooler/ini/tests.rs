@@ -67,7 +67,7 @@ fn the_file_of_a_pod() {
         "listen_port = 5432",
         "peer_id = 2",
         "pool_mode = transaction",
-        "server_login_retry = 1",
+        "server_login_retry = 0.2",
         "server_round_robin = 1",
         "unix_socket_dir = /run/plimsoll",
         "1 = host=auth-pgbouncer-0.auth-pgbouncer-pods.shop.svc port=5432",

@@ -13,15 +13,21 @@ use crate::{
         observe::Stores,
         overlay::{Record, Scaler, ScalerKind, Wish, carry_out},
     },
+    shard::Shards,
 };
 
-/// Gives back everything of a namespace, or of all, whose profile does not exist. The stores must have been filled.
-pub async fn give_back_orphans(client: &Client, stores: &Stores, namespace: Option<&str>, apis: ScalerApis) {
-    let profiles = stores.profiles.state();
-    let alive: HashSet<Key> =
-        profiles.iter().map(|profile| (profile.namespace().unwrap_or_default(), profile.name_any())).collect();
+/// Gives back everything of a namespace, or of all that are ours, whose profile does not exist. The stores must have been filled.
+pub async fn give_back_orphans(
+    client: &Client,
+    stores: &Stores,
+    namespace: Option<&str>,
+    shards: &Shards,
+    apis: ScalerApis,
+) {
+    let claims = stores.claims.all();
+    let alive: HashSet<Key> = claims.iter().map(|claim| (claim.namespace.clone(), claim.name.clone())).collect();
     let kind = ScalerKind::HorizontalPodAutoscaler;
-    let autoscalers = stores.autoscalers.state();
+    let autoscalers = stores.autoscalers.all();
     let mut written: Vec<_> = autoscalers.iter().filter_map(|object| written_by(&**object, kind)).collect();
     if apis.scaled_object {
         let resource = ScalerKind::ScaledObject.resource();
@@ -35,7 +41,8 @@ pub async fn give_back_orphans(client: &Client, stores: &Stores, namespace: Opti
         }
     }
     for ((namespace, profile), scaler) in written {
-        if alive.contains(&(namespace.clone(), profile.clone())) {
+        // Whether a profile of another process' shards lives is not known here.
+        if !shards.hold(&namespace) || alive.contains(&(namespace.clone(), profile.clone())) {
             continue;
         }
         let done = carry_out(client, &namespace, &scaler, &profile, Wish::default(), None, Timestamp::now()).await;

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::{
-    Api, ResourceExt,
+    Api,
     api::{Patch, PatchParams},
 };
 use serde_json::json;
@@ -13,7 +13,7 @@ use crate::{
     kube::{Category, categorize, message},
     profile::{
         build::{pooler_name, pooler_pods_name},
-        children::{Applied, Desired, Live, Outcome, Plan, PoolerChildren},
+        children::{Applied, Desired, Live, Plan, PoolerChildren},
         error::ChildError,
     },
 };
@@ -41,17 +41,21 @@ impl Applier<'_> {
         } = desired;
         let name = &*pooler_name(self.profile);
         let pods_name = &*pooler_pods_name(self.profile);
-        let config = self.child(&config, live.config.as_ref(), name, errors).await;
-        let service_account = self.child(&service_account, live.service_account.as_ref(), name, errors).await;
-        let role = self.child(&role, live.role.as_ref(), name, errors).await;
-        let role_binding = self.child(&role_binding, live.role_binding.as_ref(), name, errors).await;
-        let pods_service = self.child(&pods_service, live.pods_service.as_ref(), pods_name, errors).await;
-        let service = self.child(&service, live.service.as_ref(), name, errors).await;
-        let network_policy = self.child(&network_policy, live.network_policy.as_ref(), name, errors).await;
-        let set = self.child(&stateful_set, live.stateful_set.as_ref(), name, errors).await;
-        self.seed(&stateful_set, live.stateful_set.as_ref(), autoscaler_minimum(&autoscaler), &set).await;
+        // The first that is written is the last that goes: by it a later reconcile knows of the others.
+        let goes = matches!(config, Plan::Absent);
+        let written = if goes { None } else { Some(self.child(config, live.config.as_deref(), name, errors).await.0) };
+        let service_account = self.child(service_account, live.service_account.as_deref(), name, errors).await.0;
+        let role = self.child(role, live.role.as_deref(), name, errors).await.0;
+        let role_binding = self.child(role_binding, live.role_binding.as_deref(), name, errors).await.0;
+        let pods_service = self.child(pods_service, live.pods_service.as_deref(), pods_name, errors).await.0;
+        let service = self.child(service, live.service.as_deref(), name, errors).await.0;
+        let network_policy = self.child(network_policy, live.network_policy.as_deref(), name, errors).await.0;
+        let made = live.stateful_set.is_none() && matches!(stateful_set, Plan::Apply(_));
+        let set = self.child(stateful_set, live.stateful_set.as_deref(), name, errors).await.0;
+        if made && set.state == Some(ChildState::Applied) {
+            self.seed(name, autoscaler_minimum(&autoscaler)).await;
+        }
         PoolerChildren {
-            config,
             service_account,
             role,
             role_binding,
@@ -59,37 +63,28 @@ impl Applier<'_> {
             service,
             network_policy,
             stateful_set: set,
-            autoscaler: self.child(&autoscaler, live.autoscaler.as_ref(), name, errors).await,
-            disruption_budget: self.child(&disruption_budget, live.disruption_budget.as_ref(), name, errors).await,
-            pod_monitor: self.child(&pod_monitor, live.pod_monitor.as_ref(), name, errors).await,
+            autoscaler: self.child(autoscaler, live.autoscaler.as_deref(), name, errors).await.0,
+            disruption_budget: self.child(disruption_budget, live.disruption_budget.as_deref(), name, errors).await.0,
+            pod_monitor: self.child(pod_monitor, live.pod_monitor.as_deref(), name, errors).await.0,
+            config: match written {
+                Some(outcome) => outcome,
+                None => self.child(Plan::Absent, live.config.as_deref(), name, errors).await.0,
+            },
         }
     }
 
     /// Asks once, when the set has just been made, for the fewest poolers. From then on their number is the autoscaler's, which would
     /// otherwise take its time for the first step.
-    async fn seed(
-        &self,
-        plan: &Plan<StatefulSet>,
-        live: Option<&StatefulSet>,
-        minimum: Option<i32>,
-        outcome: &Outcome,
-    ) {
-        let (Plan::Apply(set), None, Some(minimum)) = (plan, live, minimum) else { return };
-        if outcome.state != Some(ChildState::Applied) {
-            return;
-        }
+    async fn seed(&self, name: &str, minimum: Option<i32>) {
+        let Some(minimum) = minimum else { return };
         let api = Api::<StatefulSet>::namespaced(self.client.clone(), self.namespace);
         let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let patch = json!({"spec": {"replicas": minimum}});
-        let asked = in_time(async { api.patch_scale(&set.name_any(), &params, &Patch::Merge(&patch)).await }).await;
+        let asked = in_time(async { api.patch_scale(name, &params, &Patch::Merge(&patch)).await }).await;
         if let Err(error) = asked
             && categorize(&error) != Category::NotFound
         {
-            tracing::warn!(
-                name = set.name_any(),
-                error = message(&error),
-                "poolers not scaled; their autoscaler does it"
-            );
+            tracing::warn!(name, error = message(&error), "poolers not scaled; their autoscaler does it");
         }
     }
 }

@@ -1,28 +1,18 @@
 //! Watches of what runs the poolers.
 
 use futures::{Stream, StreamExt, stream};
-use k8s_openapi::{
-    NamespaceResourceScope,
-    api::{
-        core::v1::{Service, ServiceAccount},
-        networking::v1::NetworkPolicy,
-        rbac::v1::{Role, RoleBinding},
-    },
+use k8s_openapi::api::{
+    core::v1::{Service, ServiceAccount},
+    networking::v1::NetworkPolicy,
+    rbac::v1::{Role, RoleBinding},
 };
-use kube::{
-    Resource,
-    runtime::{reflector::ObjectRef, watcher},
-};
-use serde::de::DeserializeOwned;
+use kube::runtime::{reflector::ObjectRef, watcher};
 
-use super::Controller;
+use super::{Controller, stubs};
 use crate::{
     api::labels,
-    kube::PodMonitor,
-    profile::{
-        Guarded,
-        triggers::{self, triggers},
-    },
+    kube::{Cache, PodMonitor, Written},
+    profile::Guarded,
 };
 
 impl Controller {
@@ -37,26 +27,15 @@ impl Controller {
             self.owned::<NetworkPolicy>(ours()).boxed(),
             self.owned::<Role>(ours()).boxed(),
             self.owned::<RoleBinding>(ours()).boxed(),
-            triggers(
-                self.rules::<PodMonitor>(ours(), |apis| apis.pod_monitor),
-                triggers::version_fingerprint,
-                triggers::owner,
-            )
-            .boxed(),
+            stubs(self.rules::<PodMonitor>(ours(), |apis| apis.pod_monitor), Cache::new(|_| Vec::new())).boxed(),
         ])
     }
 
     /// Profiles whose child of this kind has changed in any way.
     fn owned<K>(&self, config: watcher::Config) -> impl Stream<Item = ObjectRef<Guarded>> + use<K>
     where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-            + Clone
-            + DeserializeOwned
-            + std::fmt::Debug
-            + Send
-            + Sync
-            + 'static,
+        K: Written,
     {
-        triggers(self.metadata::<K>(config), triggers::version_fingerprint, triggers::owner)
+        stubs(self.metadata::<K>(config), Cache::new(|_| Vec::new()))
     }
 }

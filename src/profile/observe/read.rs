@@ -1,21 +1,19 @@
 //! Reads everything that a decision about one profile rests on.
 
-use std::{sync::Arc, time::Duration};
+use std::collections::BTreeMap;
 
 use k8s_openapi::{
-    api::{autoscaling::v2::HorizontalPodAutoscaler, core::v1::ConfigMap, policy::v1::PodDisruptionBudget},
-    apimachinery::pkg::apis::meta::v1::LabelSelector,
+    apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta},
     jiff::Timestamp,
 };
 use kube::{
     Api, Client, Resource, ResourceExt,
     core::{DynamicObject, NamespaceResourceScope, Selector, SelectorExt},
-    runtime::reflector::Store,
 };
 use serde::de::DeserializeOwned;
 
 use super::{
-    Observed, Rivals, TargetState, Workload,
+    Claim, Observed, Rivals, Stores, TargetState, Workload,
     kinds::{Kind, TargetKinds},
     pooler,
     selector::selector_from_text,
@@ -25,36 +23,9 @@ use crate::{
         annotations,
         v1alpha1::{PerformanceProfile, TargetRef},
     },
-    kube::{Category, PrometheusRule, RuleApis, ScalerApis, VMRule, categorize, is_owned_by, message},
-    profile::{Guarded, adoption::adoptable, build::rules_name, children::Children, error::Error},
+    kube::{Category, RuleApis, ScalerApis, categorize, is_owned_by, message},
+    profile::{adoption::adoptable, build::rules_name, children::Children, error::Error, workloads::seen_object},
 };
-
-/// Longest wait for the first list of a kind.
-const FIRST_LIST: Duration = Duration::from_secs(10);
-
-/// What the watches hold in memory.
-#[derive(Clone)]
-pub struct Stores {
-    /// Every profile.
-    pub profiles: Store<Guarded>,
-    /// Every autoscaler, foreign ones included.
-    pub autoscalers: Store<HorizontalPodAutoscaler>,
-    /// Every disruption budget, foreign ones included.
-    pub disruption_budgets: Store<PodDisruptionBudget>,
-}
-
-impl Stores {
-    /// Waits for the first lists. Before, nothing is known of others' objects, and what is not known is not absent: to
-    /// write then would be to fight with them.
-    async fn listed(&self) -> Result<(), Error> {
-        let listed =
-            async { tokio::join!(self.autoscalers.wait_until_ready(), self.disruption_budgets.wait_until_ready()) };
-        match tokio::time::timeout(FIRST_LIST, listed).await {
-            Ok((Ok(()), Ok(()))) => Ok(()),
-            _ => Err(Error::NotListed(FIRST_LIST)),
-        }
-    }
-}
 
 /// Reads for one profile.
 pub struct Reader<'a> {
@@ -75,50 +46,40 @@ impl Reader<'_> {
         scaler_apis: ScalerApis,
         now: Timestamp,
     ) -> Result<Observed, Error> {
-        self.stores.listed().await?;
+        self.stores.listed(rule_apis).await?;
         let namespace = profile.namespace().unwrap_or_default();
         let name = profile.name_any();
         let rules = rules_name(&name);
-        let (target, autoscaler, disruption_budget, rule, vm_rule, rule_file, pooler) = tokio::join!(
+        let (target, pooler) = tokio::join!(
             self.target(&namespace, &profile.spec.target_ref),
-            self.child::<HorizontalPodAutoscaler>(&namespace, &name),
-            self.child::<PodDisruptionBudget>(&namespace, &name),
-            async {
-                if rule_apis.prometheus_rule {
-                    self.child::<PrometheusRule>(&namespace, &rules).await
-                } else {
-                    Ok(None)
-                }
-            },
-            async { if rule_apis.vm_rule { self.child::<VMRule>(&namespace, &rules).await } else { Ok(None) } },
-            self.child::<ConfigMap>(&namespace, &rules),
-            pooler::read(self.client, profile, rule_apis.pod_monitor),
+            pooler::read(self.client, self.stores, profile, rule_apis.pod_monitor),
         );
         let target = target?;
         let rivals = self.rivals(profile, &target);
-        let adoptable = adoptable(self.client, &self.stores.autoscalers, profile, scaler_apis).await;
+        let adoptable = adoptable(self.client, self.stores, profile, scaler_apis).await;
         let adoptable =
             adoptable.map_err(|source| Error::Read { what: "what scales the target".to_owned(), source })?;
+        let Stores { autoscalers, disruption_budgets, rules: rule_objects, vm_rules, rule_files, .. } = self.stores;
         let live = Children {
-            autoscaler: autoscaler?,
-            disruption_budget: disruption_budget?,
-            rule: rule?,
-            vm_rule: vm_rule?,
-            rule_file: rule_file?,
+            autoscaler: autoscalers.get(&namespace, &name),
+            disruption_budget: disruption_budgets.get(&namespace, &name),
+            // Of an API that is not served any more the watch knows what was.
+            rule: rule_apis.prometheus_rule.then(|| rule_objects.get(&namespace, &rules)).flatten(),
+            vm_rule: rule_apis.vm_rule.then(|| vm_rules.get(&namespace, &rules)).flatten(),
+            rule_file: rule_files.get(&namespace, &rules),
             pooler: pooler?,
         };
         Ok(Observed { now, target, rivals, live, rule_apis, adoptable })
     }
 
-    async fn child<K>(&self, namespace: &str, name: &str) -> Result<Option<K>, Error>
-    where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone + std::fmt::Debug,
-    {
-        child(self.client, namespace, name).await
-    }
-
     /// The workload. A target that may not be read is something that the user can mend; a server that fails is not.
     async fn target(&self, namespace: &str, target: &TargetRef) -> Result<TargetState, Error> {
+        if target.api_version == "apps/v1"
+            && let Some(seen) = self.stores.workloads.get(&target.kind, namespace, &target.name)
+        {
+            return Ok(TargetState::Found(seen.workload()));
+        }
+        // One that no watch has shown may have been made a moment ago, together with its profile.
         let read = self.read_target(namespace, target).await;
         match read {
             Ok(state) => Ok(state),
@@ -138,7 +99,7 @@ impl Reader<'_> {
         let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), namespace, &resource);
         let Some(object) = api.get_opt(&target.name).await? else { return Ok(TargetState::Missing) };
         if resource.group == "apps" {
-            return Ok(TargetState::Found(app_workload(&object)));
+            return Ok(TargetState::Found(seen_object(object).workload()));
         }
         let scale = api.get_scale(&target.name).await?;
         let status = scale.status.unwrap_or_default();
@@ -153,44 +114,39 @@ impl Reader<'_> {
 
     fn rivals(&self, profile: &PerformanceProfile, target: &TargetState) -> Rivals {
         let namespace = profile.namespace().unwrap_or_default();
+        let name = profile.name_any();
         let uid = profile.uid().unwrap_or_default();
-        let here = |candidate: Option<String>| candidate.as_deref() == Some(&namespace);
-        let claims: Vec<Arc<Guarded>> = self.stores.profiles.state();
-        let older = claims
-            .iter()
-            .filter_map(|guarded| guarded.0.as_ref().ok())
-            .filter(|other| here(other.namespace()) && other.uid() != profile.uid())
-            .filter(|other| other.spec.target_ref == profile.spec.target_ref && comes_before(other, profile))
-            .map(ResourceExt::name_any)
-            .min();
-        let mut autoscalers: Vec<_> = self
-            .stores
-            .autoscalers
-            .state()
-            .iter()
-            .filter(|other| here(other.namespace()) && !is_owned_by(&other.metadata, &uid))
-            .filter(|other| same_target(other, &profile.spec.target_ref) && !other.name_any().eq(&profile.name_any()))
-            .map(|other| other.name_any())
-            .collect();
-        autoscalers.sort_unstable();
-        let pod_labels = match target {
-            TargetState::Found(workload) => workload.pod_labels.clone(),
-            _ => std::collections::BTreeMap::new(),
+        let wanted = &profile.spec.target_ref;
+        let own = Claim {
+            created: profile.creation_timestamp().map(|time| time.0),
+            uid: profile.uid(),
+            target: wanted.clone(),
+            namespace,
+            name,
         };
-        let mut disruption_budgets: Vec<_> = self
-            .stores
-            .disruption_budgets
-            .state()
-            .iter()
-            .filter(|other| here(other.namespace()) && !is_owned_by(&other.metadata, &uid))
-            .filter(|other| !pod_labels.is_empty() && !other.name_any().eq(&profile.name_any()))
-            .filter(|other| {
-                other.spec.as_ref().and_then(|spec| spec.selector.clone()).is_some_and(|s| selects(s, &pod_labels))
-            })
-            .map(|other| other.name_any())
-            .collect();
+        let (namespace, name) = (&own.namespace, &own.name);
+        let claims = self.stores.claims_on(namespace, wanted);
+        let older = claims.iter().filter(|other| other.uid != own.uid && other.target == own.target);
+        let older = older.filter(|other| other.comes_before(&own)).map(|other| other.name.clone()).min();
+        let foreign = |meta: &ObjectMeta| !is_owned_by(meta, &uid) && meta.name.as_ref() != Some(name);
+        let autoscalers = self.stores.autoscalers_of(namespace, wanted);
+        let autoscalers = autoscalers.iter().filter(|other| foreign(&other.metadata)).map(|other| other.name_any());
+        let pod_labels = match target {
+            TargetState::Found(workload) => &workload.pod_labels,
+            _ => &BTreeMap::new(),
+        };
+        let mut disruption_budgets = Vec::new();
+        if !pod_labels.is_empty() {
+            for other in self.stores.budgets_for(namespace, pod_labels) {
+                let selector = other.spec.as_ref().and_then(|spec| spec.selector.clone());
+                if foreign(&other.metadata) && selector.is_some_and(|selector| selects(selector, pod_labels)) {
+                    disruption_budgets.push(other.name_any());
+                }
+            }
+        }
         disruption_budgets.sort_unstable();
-        Rivals { profile: older, autoscalers, disruption_budgets }
+        // In the order of their names: the index has them so.
+        Rivals { profile: older, autoscalers: autoscalers.collect(), disruption_budgets }
     }
 }
 
@@ -203,47 +159,16 @@ where
     read.map_err(|source| Error::Read { what: format!("{} {name}", K::kind(&())), source })
 }
 
-/// The first of two profiles for one target keeps it; the name decides where they were made in the same second.
-fn comes_before(one: &PerformanceProfile, other: &PerformanceProfile) -> bool {
-    let key = |profile: &PerformanceProfile| (profile.creation_timestamp().map(|time| time.0), profile.name_any());
-    key(one) < key(other)
-}
-
-/// Whether an autoscaler scales this target. The version is left out: `apps/v1` and `apps/v1beta2` are one object.
-pub fn same_target(autoscaler: &HorizontalPodAutoscaler, target: &TargetRef) -> bool {
-    let group = |version: &str| version.split_once('/').map_or("", |(group, _)| group).to_owned();
-    let reference = &autoscaler.spec.scale_target_ref;
-    reference.name == target.name
-        && reference.kind == target.kind
-        && group(reference.api_version.as_deref().unwrap_or_default()) == group(&target.api_version)
-}
-
-fn selects(selector: LabelSelector, labels: &std::collections::BTreeMap<String, String>) -> bool {
+fn selects(selector: LabelSelector, labels: &BTreeMap<String, String>) -> bool {
     // In policy/v1 an empty selector selects every pod of the namespace, which `Selector` sees as well.
     Selector::try_from(selector).is_ok_and(|selector| selector.matches(labels))
-}
-
-fn app_workload(object: &DynamicObject) -> Workload {
-    let selector =
-        object.data.pointer("/spec/selector").and_then(|s| serde_json::from_value::<LabelSelector>(s.clone()).ok());
-    let names_something = |selector: &LabelSelector| {
-        selector.match_labels.as_ref().is_some_and(|labels| !labels.is_empty())
-            || selector.match_expressions.as_ref().is_some_and(|all| !all.is_empty())
-    };
-    Workload {
-        replicas: number(object, "/status/replicas").unwrap_or(0),
-        ready: Some(number(object, "/status/readyReplicas").unwrap_or(0)),
-        selector: selector.filter(names_something),
-        pod_labels: pod_labels(object),
-        override_reason: override_reason(object),
-    }
 }
 
 fn override_reason(object: &DynamicObject) -> Option<String> {
     object.annotations().get(annotations::OVERRIDE).cloned()
 }
 
-fn pod_labels(object: &DynamicObject) -> std::collections::BTreeMap<String, String> {
+fn pod_labels(object: &DynamicObject) -> BTreeMap<String, String> {
     let labels = object.data.pointer("/spec/template/metadata/labels");
     labels.and_then(|labels| serde_json::from_value(labels.clone()).ok()).unwrap_or_default()
 }

@@ -287,7 +287,7 @@ fn an_autoscaler_that_cannot_scale_counts_after_a_while() {
         };
         let mut seen = observed();
         seen.live.autoscaler =
-            Some(HorizontalPodAutoscaler { status: Some(status), ..HorizontalPodAutoscaler::default() });
+            Some(HorizontalPodAutoscaler { status: Some(status), ..HorizontalPodAutoscaler::default() }.into());
         condition_of_ready(&seen)
     };
     assert_eq!(live(30, "FailedGetResourceMetric").0, "True", "a new pod has no metrics yet");

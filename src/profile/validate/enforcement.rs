@@ -10,7 +10,7 @@ use crate::{
     api::v1alpha1::{AutoscalingMode, EnforcementMode, FreezeAction, Management, PerformanceProfile},
     enforce::{Scheduled, Settings},
     profile::finding::{Finding, Level},
-    slo::{self, signals::SignalOptions},
+    slo::{self, Fenced, signals::SignalOptions},
 };
 
 /// What may be done for a profile.
@@ -78,15 +78,21 @@ fn scheduled(profile: &PerformanceProfile, now: Timestamp) -> Option<Scheduled> 
 }
 
 /// What the rules record for enforcement; nothing where the profile asks for none.
-pub fn signal_options(profile: &PerformanceProfile) -> Option<Result<SignalOptions, Finding>> {
+pub fn signal_options(
+    profile: &PerformanceProfile,
+    fence: Option<&slo::Fence>,
+) -> Option<Result<SignalOptions, Finding>> {
     let wire = profile.spec.enforcement.as_ref().filter(|wire| wire.mode != EnforcementMode::Disabled)?;
     let scaling = wire.scaling.clone().unwrap_or_default();
-    let waiting = match scaling.dependency_waiting.as_deref().map(str::parse::<slo::Expression>) {
-        None => None,
-        Some(Ok(expression)) => Some(expression),
-        Some(Err(error)) => {
+    let read = |text: &str| {
+        let read: slo::Expression = text.parse().map_err(|error: slo::ExpressionError| error.to_string())?;
+        fence.map_or_else(|| Ok(read.clone()), |fence| read.clone().within(fence).map_err(|error| error.to_string()))
+    };
+    let waiting = match scaling.dependency_waiting.as_deref().map(read).transpose() {
+        Ok(waiting) => waiting,
+        Err(error) => {
             let place = "/spec/enforcement/scaling/dependencyWaiting";
-            return Some(Err(Finding::new(Level::Error, place, error.to_string())));
+            return Some(Err(Finding::new(Level::Error, place, error)));
         }
     };
     let seasonal_days = scaling.seasonal.map_or(0, |seasonal| u32::try_from(seasonal.days).unwrap_or(0));

@@ -4,17 +4,26 @@ use std::{fmt::Display, str::FromStr};
 
 use crate::{
     api::v1alpha1::{self, CompositeMode, HistogramFormat},
-    slo,
+    slo::{self, Fenced},
 };
 
 /// What is wrong, and where below the objective.
 pub type Wrong = Vec<(&'static str, String)>;
 
+/// What indicators are read with, beside their own text.
+#[derive(Clone, Copy)]
+pub struct Reading<'a> {
+    /// The metrics whose names are known, fenced already.
+    pub preset: Option<&'a slo::Preset>,
+    /// What every selector is held to.
+    pub fence: Option<&'a slo::Fence>,
+}
+
 /// The indicator, unless something is wrong with it.
 pub fn indicator(
     identity: &slo::Identity,
     wire: &v1alpha1::Indicator,
-    preset: Option<&slo::Preset>,
+    reading: Reading<'_>,
     wrong: &mut Wrong,
 ) -> Option<slo::Indicator> {
     let v1alpha1::Indicator { availability, ratio, latency, raw, probe, throughput, saturation, composite } = wire;
@@ -33,28 +42,30 @@ pub fn indicator(
         return None;
     }
     if let Some(v1alpha1::Availability {}) = availability {
-        let preset = known(preset, "/indicator/availability", wrong)?;
+        let preset = known(reading.preset, "/indicator/availability", wrong)?;
         return taken(preset.availability(), "/indicator/availability", wrong);
     }
     if let Some(ratio) = ratio {
-        return ratio_indicator(ratio, wrong);
+        return ratio_indicator(ratio, reading.fence, wrong);
     }
     if let Some(latency) = latency {
-        return latency_indicator(latency, preset, wrong);
+        return latency_indicator(latency, reading, wrong);
     }
     if let Some(raw) = raw {
-        let errors = parsed(&raw.errors, "/indicator/raw/errors", wrong);
-        let total = parsed(&raw.total, "/indicator/raw/total", wrong);
+        let errors = fenced(&raw.errors, "/indicator/raw/errors", reading.fence, wrong);
+        let total = fenced(&raw.total, "/indicator/raw/total", reading.fence, wrong);
         return Some(slo::Indicator::Raw { errors: errors?, total: total? });
     }
     if let Some(probe) = probe {
-        return Some(slo::Indicator::Probe { gauge: parsed(&probe.gauge, "/indicator/probe/gauge", wrong)? });
+        return Some(slo::Indicator::Probe {
+            gauge: fenced(&probe.gauge, "/indicator/probe/gauge", reading.fence, wrong)?,
+        });
     }
     if let Some(throughput) = throughput {
-        return throughput_indicator(throughput, preset, wrong);
+        return throughput_indicator(throughput, reading, wrong);
     }
     if let Some(saturation) = saturation {
-        let query = parsed(&saturation.query, "/indicator/saturation/query", wrong);
+        let query = fenced(&saturation.query, "/indicator/saturation/query", reading.fence, wrong);
         let maximum = parsed(&saturation.maximum, "/indicator/saturation/maximum", wrong);
         return Some(slo::Indicator::Saturation { query: query?, maximum: maximum? });
     }
@@ -79,6 +90,27 @@ fn taken<T>(result: Result<T, slo::PromqlError>, path: &'static str, wrong: &mut
 
 fn parsed<T: FromStr<Err: Display>>(text: &str, path: &'static str, wrong: &mut Wrong) -> Option<T> {
     text.parse().map_err(|error: T::Err| wrong.push((path, error.to_string()))).ok()
+}
+
+/// What a user wrote, held to the fence.
+fn fenced<T: FromStr<Err: Display> + Fenced>(
+    text: &str,
+    path: &'static str,
+    fence: Option<&slo::Fence>,
+    wrong: &mut Wrong,
+) -> Option<T> {
+    let read: T = parsed(text, path, wrong)?;
+    match fence {
+        None => Some(read),
+        Some(fence) => read.within(fence).map_err(|error| wrong.push((path, error.to_string()))).ok(),
+    }
+}
+
+/// Matchers that stand beside those of a preset, which are fenced.
+fn narrowing(text: &str, path: &'static str, fence: Option<&slo::Fence>, wrong: &mut Wrong) -> Option<slo::Matchers> {
+    let read: slo::Matchers = parsed(text, path, wrong)?;
+    let admitted = fence.map_or(Ok(()), |fence| fence.admits(&read));
+    admitted.map_err(|error| wrong.push((path, error.to_string()))).ok().map(|()| read)
 }
 
 fn composite_indicator(
@@ -112,23 +144,22 @@ fn composite_indicator(
 
 fn throughput_indicator(
     throughput: &v1alpha1::Throughput,
-    preset: Option<&slo::Preset>,
+    reading: Reading<'_>,
     wrong: &mut Wrong,
 ) -> Option<slo::Indicator> {
-    let labels: Option<slo::Matchers> = parsed(&throughput.selector, "/indicator/throughput/selector", wrong);
+    let labels = narrowing(&throughput.selector, "/indicator/throughput/selector", reading.fence, wrong);
     let minimum = parsed(&throughput.minimum, "/indicator/throughput/minimum", wrong);
     let Some(counter) = &throughput.counter else {
-        let preset = known(preset, "/indicator/throughput", wrong)?;
+        let preset = known(reading.preset, "/indicator/throughput", wrong)?;
         return taken(preset.throughput(&labels?, minimum?), "/indicator/throughput", wrong);
     };
     let selector = format!("{counter}{{{}}}", labels?);
-    let counter = parsed(&selector, "/indicator/throughput/counter", wrong);
+    let counter = fenced(&selector, "/indicator/throughput/counter", reading.fence, wrong);
     Some(slo::Indicator::Throughput { counter: counter?, minimum: minimum? })
 }
 
-fn ratio_indicator(ratio: &v1alpha1::Ratio, wrong: &mut Wrong) -> Option<slo::Indicator> {
-    let mut selector =
-        |text: &str, path| text.parse::<slo::Selector>().map_err(|error| wrong.push((path, error.to_string()))).ok();
+fn ratio_indicator(ratio: &v1alpha1::Ratio, fence: Option<&slo::Fence>, wrong: &mut Wrong) -> Option<slo::Indicator> {
+    let mut selector = |text: &str, path| fenced::<slo::Selector>(text, path, fence, wrong);
     let total = selector(&ratio.total, "/indicator/ratio/total");
     let bad = match (&ratio.errors, &ratio.good) {
         (Some(errors), None) => selector(errors, "/indicator/ratio/errors").map(slo::BadEvents::Errors),
@@ -141,16 +172,7 @@ fn ratio_indicator(ratio: &v1alpha1::Ratio, wrong: &mut Wrong) -> Option<slo::In
     Some(slo::Indicator::Ratio { bad: bad?, total: total? })
 }
 
-fn latency_indicator(
-    latency: &v1alpha1::Latency,
-    preset: Option<&slo::Preset>,
-    wrong: &mut Wrong,
-) -> Option<slo::Indicator> {
-    let selector = latency
-        .selector
-        .parse::<slo::Matchers>()
-        .map_err(|error| wrong.push(("/indicator/latency/selector", error.to_string())))
-        .ok();
+fn latency_indicator(latency: &v1alpha1::Latency, reading: Reading<'_>, wrong: &mut Wrong) -> Option<slo::Indicator> {
     let threshold = latency.threshold;
     if !(1..=3_600_000).contains(&threshold.as_millis()) {
         wrong.push(("/indicator/latency/threshold", format!("threshold {threshold} is not between 1ms and 1h")));
@@ -159,10 +181,13 @@ fn latency_indicator(
         HistogramFormat::Classic => slo::Format::Classic,
         HistogramFormat::Native => slo::Format::Native,
     };
+    let place = "/indicator/latency/selector";
     let Some(histogram) = &latency.histogram else {
-        let preset = known(preset, "/indicator/latency", wrong)?;
+        let selector = narrowing(&latency.selector, place, reading.fence, wrong);
+        let preset = known(reading.preset, "/indicator/latency", wrong)?;
         return taken(preset.latency(&selector?, threshold, format), "/indicator/latency", wrong);
     };
+    let selector = fenced(&latency.selector, place, reading.fence, wrong);
     let histogram = parsed(histogram, "/indicator/latency/histogram", wrong);
     Some(slo::Indicator::Latency {
         histogram: histogram?,

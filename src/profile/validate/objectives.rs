@@ -4,10 +4,12 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::{
-    Part, RulesPlan, indicators,
+    Part, RulesPlan,
+    indicators::{self, Reading},
     metrics::{CPU_UTILIZATION, MEMORY_UTILIZATION, held_utilization},
     rule_object,
     schedule::{self, Stretch},
+    tenancy,
 };
 use crate::{
     api::{
@@ -20,7 +22,7 @@ use crate::{
         observe::Observed,
         settings::Settings,
     },
-    slo,
+    slo::{self, Fenced},
 };
 
 /// The sound objectives, and the rules of all of them. One objective that is wrong holds the rules as they are: half of
@@ -34,8 +36,10 @@ pub fn rules(
     findings: &mut Vec<Finding>,
 ) -> (Vec<slo::Objective>, Part<RulesPlan>) {
     let maintenance = schedule::spans(stretches);
-    let (sound, mut found) = objectives(profile, &settings.slo, observed.now, &maintenance);
+    let (sound, mut found) = objectives(profile, settings, observed.now, &maintenance);
     found.extend(wrong.iter().cloned());
+    let fence = settings.fence(profile);
+    found.extend(fence.iter().flat_map(|_| tenancy::templates(profile)));
     let first_error = found.iter().find(|finding| finding.level == Level::Error).map(ToString::to_string);
     findings.extend(found);
     let pooled = pooled(profile);
@@ -69,7 +73,7 @@ pub fn rules(
     if let Some(pooling) = pooled.filter(|_| alerts) {
         groups.push(slo::pooler_group(&workload, !pooling.replicas.is_empty(), &alerting, &maintenance));
     }
-    match super::enforcement::signal_options(profile) {
+    match super::enforcement::signal_options(profile, fence.as_ref()) {
         None => {}
         Some(Ok(wanted)) => {
             groups.push(slo::signals::signal_group(&workload, &sound, &wanted, &settings.slo));
@@ -88,6 +92,9 @@ pub fn rules(
         let message = finding.to_string();
         findings.push(finding);
         return (sound, Part::Held(Why::new(reasons::INVALID, message)));
+    }
+    if let Some(fence) = &fence {
+        tenancy::label_alerts(&mut groups, fence);
     }
     rule_object::partial_response(profile, settings, kind, &mut groups, findings);
     (sound, Part::Wanted(RulesPlan { groups, labels: rule_object::labels(profile, settings), kind }))
@@ -138,17 +145,19 @@ pub fn alerting(profile: &PerformanceProfile) -> slo::Alerting {
 /// Every objective that is sound, and what is wrong with the others.
 fn objectives(
     profile: &PerformanceProfile,
-    options: &slo::Options,
+    settings: &Settings,
     now: Timestamp,
     maintenance: &[slo::Span],
 ) -> (Vec<slo::Objective>, Vec<Finding>) {
     let mut sound = Vec::new();
     let mut findings = Vec::new();
-    let preset = match preset(profile) {
+    let fence = settings.fence(profile);
+    let preset = match preset(profile, fence.as_ref()) {
         Ok(preset) => preset,
         // Of the objectives nothing is said that follows from this alone.
         Err(why) => return (sound, vec![Finding::new(Level::Error, "/spec/telemetry/selector", why)]),
     };
+    let reading = Reading { preset: preset.as_ref(), fence: fence.as_ref() };
     for (index, wire) in profile.spec.objectives.iter().enumerate() {
         let at = |path: &str| format!("/spec/objectives/{index}{path}");
         if profile.spec.objectives.iter().take(index).any(|earlier| earlier.name == wire.name) {
@@ -156,10 +165,10 @@ fn objectives(
             findings.push(Finding::new(Level::Error, at("/name"), message));
             continue;
         }
-        match objective(profile, wire, preset.as_ref(), now) {
+        match objective(profile, wire, reading, now) {
             Ok(mut objective) => {
                 objective.maintenance = maintenance.to_vec();
-                let tiers = slo::tiers(objective.window, objective.target, options);
+                let tiers = slo::tiers(objective.window, objective.target, &settings.slo);
                 let place = if objective.calendar.is_some() { "/calendar" } else { "/window" };
                 findings.extend(
                     threshold(wire, preset.as_ref())
@@ -177,11 +186,15 @@ fn objectives(
 }
 
 /// The metrics whose names are known, if the profile says whose they are.
-fn preset(profile: &PerformanceProfile) -> Result<Option<slo::Preset>, String> {
+fn preset(profile: &PerformanceProfile, fence: Option<&slo::Fence>) -> Result<Option<slo::Preset>, String> {
     use slo::Source;
     use v1alpha1::TelemetryPreset as Wire;
     let Some(telemetry) = &profile.spec.telemetry else { return Ok(None) };
-    let selector = telemetry.selector.parse().map_err(|error: slo::PromqlError| error.to_string())?;
+    let selector: slo::Matchers = telemetry.selector.parse().map_err(|error: slo::PromqlError| error.to_string())?;
+    let selector = match fence {
+        Some(fence) => selector.within(fence).map_err(|error| error.to_string())?,
+        None => selector,
+    };
     let source = match telemetry.preset {
         Wire::OpenTelemetry => Source::OpenTelemetry,
         Wire::Prometheus => Source::Prometheus,
@@ -206,7 +219,7 @@ fn threshold(wire: &v1alpha1::Objective, preset: Option<&slo::Preset>) -> Option
 fn objective(
     profile: &PerformanceProfile,
     wire: &v1alpha1::Objective,
-    preset: Option<&slo::Preset>,
+    reading: Reading<'_>,
     now: Timestamp,
 ) -> Result<slo::Objective, Vec<(&'static str, String)>> {
     let mut wrong = Vec::new();
@@ -226,7 +239,7 @@ fn objective(
             .map_err(|error| wrong.push(("/grouping", error.to_string())))
             .ok()
     });
-    let indicator = indicators::indicator(&identity, &wire.indicator, preset, &mut wrong);
+    let indicator = indicators::indicator(&identity, &wire.indicator, reading, &mut wrong);
     if wire.grouping.is_some()
         && indicator.as_ref().is_some_and(|indicator| {
             use slo::Indicator::{Composite, Saturation, Throughput};

@@ -32,7 +32,7 @@ fn prints_what_it_understood() {
 fn names_with_dots_are_quoted() {
     let printed = selector(r#"{"http.server.requests",job="x"}"#).unwrap();
     assert_eq!(selector(&printed).as_ref(), Ok(&printed));
-    assert!(parser::parse(&format!("sum(rate({printed}[5m]))")).is_ok(), "{printed}");
+    assert!(syntax::parse(&format!("sum(rate({printed}[5m]))")).is_ok(), "{printed}");
 }
 
 #[test]
@@ -113,14 +113,14 @@ proptest::proptest! {
     fn nothing_leaves_its_selector(text in r#"[a-z{}()\[\]"'`\\=~!,#\n ]{0,24}"#) {
         if let Ok(selector) = text.parse::<Selector>() {
             let put = format!("sum(rate({selector}[5m])) / 2");
-            let parsed = parser::parse(&put);
+            let parsed = syntax::parse(&put);
             let is_division = matches!(&parsed, Ok(Expr::Binary(_)));
             proptest::prop_assert!(is_division, "{text} -> {put}: {parsed:?}");
         }
         if let Ok(matchers) = text.parse::<Matchers>() {
             let put = format!("rate(x_bucket{{{matchers},le=\"1\"}}[5m]) / 2");
             let put = put.replace("{,", "{");
-            let parsed = parser::parse(&put);
+            let parsed = syntax::parse(&put);
             let is_division = matches!(&parsed, Ok(Expr::Binary(_)));
             proptest::prop_assert!(is_division, "{text} -> {put}: {parsed:?}");
         }

@@ -74,6 +74,13 @@ impl Cluster {
         );
     }
 
+    /// The minor version of the cluster's Kubernetes: 34 of 1.34.
+    pub async fn minor(&self) -> u32 {
+        let version = self.client.apiserver_version().await.expect("a version");
+        let digits: String = version.minor.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().expect("a minor version")
+    }
+
     pub fn api(&self, kind: &str) -> Api<DynamicObject> {
         let (resource, namespaced) = resource(kind);
         if namespaced {
@@ -312,14 +319,32 @@ pub async fn connect() -> Client {
 }
 
 pub async fn config() -> Config {
+    config_from(&kubeconfig()).await
+}
+
+/// What the operator connects with: the same, or a user of its own (`OPERATOR_KUBECONFIG`), whose rights are tried then.
+pub async fn operator_config() -> Config {
+    config_from(&operator_kubeconfig()).await
+}
+
+/// The file that names the cluster and its administrator.
+fn kubeconfig() -> String {
+    std::env::var("KUBECONFIG").unwrap_or_else(|_| {
+        format!("{}/.cache/plimsoll-lab/run/pki/admin.conf", std::env::var("HOME").unwrap_or_default())
+    })
+}
+
+/// The file that the operator gets.
+pub fn operator_kubeconfig() -> String {
+    std::env::var("OPERATOR_KUBECONFIG").unwrap_or_else(|_| kubeconfig())
+}
+
+async fn config_from(file: &str) -> Config {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         rustls::crypto::aws_lc_rs::default_provider().install_default().expect("the only TLS provider");
     });
-    let file = std::env::var("KUBECONFIG").unwrap_or_else(|_| {
-        format!("{}/.cache/plimsoll-lab/run/pki/admin.conf", std::env::var("HOME").unwrap_or_default())
-    });
-    let kubeconfig = Kubeconfig::read_from(&file).unwrap_or_else(|error| {
+    let kubeconfig = Kubeconfig::read_from(file).unwrap_or_else(|error| {
         panic!("no cluster: {error}; start one with tests/lab/lab up, or set KUBECONFIG ({file})")
     });
     let mut config =

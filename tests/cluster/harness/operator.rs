@@ -12,7 +12,7 @@ use std::{
 use prometheus_http_query::reqwest;
 use serde_json::Value;
 
-use super::{Cluster, PATIENCE, Prometheus, Proxy, eventually};
+use super::{Cluster, PATIENCE, Prometheus, Proxy, cluster::operator_kubeconfig, eventually};
 
 /// How an operator is started.
 pub struct Launch {
@@ -79,13 +79,8 @@ impl Launch {
         {
             command.env_remove(name);
         }
-        if std::env::var("KUBECONFIG").is_err() {
-            command.env(
-                "KUBECONFIG",
-                format!("{}/.cache/plimsoll-lab/run/pki/admin.conf", std::env::var("HOME").unwrap_or_default()),
-            );
-        }
         let child = command
+            .env("KUBECONFIG", operator_kubeconfig())
             .args(&self.arguments)
             .envs(self.environment)
             .stdin(Stdio::null())

@@ -24,7 +24,7 @@ use kube::Client;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::cluster::config;
+use super::cluster::{config, operator_config};
 
 /// A request as it came by.
 #[derive(Debug, Clone)]
@@ -32,6 +32,7 @@ pub struct Request {
     pub method: Method,
     pub path: String,
     pub user_agent: String,
+    pub at: Instant,
 }
 
 /// What happens to a request that a fault is for.
@@ -115,7 +116,8 @@ impl Proxy {
 
     async fn start_as(impersonated: Option<String>) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let client = Client::try_from(config().await).expect("a client");
+        let user = if impersonated.is_some() { config().await } else { operator_config().await };
+        let client = Client::try_from(user).expect("a client");
         let shared = Shared { client, rules: Arc::default(), seen: Arc::default(), impersonated, cuts: Arc::default() };
         let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -205,7 +207,7 @@ async fn forward(State(shared): State<Shared>, request: axum::extract::Request) 
     let path = parts.uri.path().to_owned();
     let user_agent =
         parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-    let seen = Request { method: parts.method.clone(), path, user_agent };
+    let seen = Request { method: parts.method.clone(), path, user_agent, at: Instant::now() };
     shared.seen.lock().unwrap().push(seen.clone());
     let action = {
         let rules = shared.rules.lock().unwrap();

@@ -80,6 +80,15 @@ oracle() { # KUBERNETES: of the module above, but it is edited more often than t
   compile "$name" k8s.io/kubernetes "$1" in_module "$HERE" "-s -w -X main.sources=$sources" "./$name"
 }
 
+kube() { # VERSION: the multi-call binary of the module $KUBE_MODULE, into $KUBE_BIN, with a link for each COMPONENT
+  local minor package=k8s.io/component-base/version LAB_BIN=$KUBE_BIN name
+  minor=$(minor_of "$1")
+  mkdir -p "$LAB_BIN"
+  compile kube k8s.io/kubernetes "$1" in_module "$KUBE_MODULE" \
+    "-s -w -X $package.gitVersion=$1 -X $package.gitMajor=1 -X $package.gitMinor=${minor#1.}" .
+  for name in "${@:2}"; do ln -sf kube "$LAB_BIN/$name"; done
+}
+
 build() { # [full|hpa-oracle]
   local kubernetes operator name
   kubernetes=$(pinned "$HERE/go.mod" k8s.io/kubernetes)
@@ -87,15 +96,11 @@ build() { # [full|hpa-oracle]
     oracle "$kubernetes"
     return
   fi
-  local minor=${kubernetes#v1.} version=k8s.io/component-base/version
-  minor=${minor%%.*}
   scratch_open
 
-  compile kube k8s.io/kubernetes "$kubernetes" in_module "$HERE" \
-    "-s -w -X $version.gitVersion=$kubernetes -X $version.gitMajor=1 -X $version.gitMinor=$minor" .
-  for name in etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl; do
-    ln -sf kube "$LAB_BIN/$name"
-  done
+  KUBE_MODULE=$HERE KUBE_BIN=$LAB_BIN kube "$kubernetes" \
+    etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl
+  [ -z "$OLDER" ] || kube "$KUBE_VERSION" kube-apiserver kube-controller-manager kube-scheduler kubectl
   [ "${1:-}" = full ] || return 0
 
   for name in containerd containerd-shim-runc-v2 ctr; do

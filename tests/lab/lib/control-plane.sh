@@ -48,7 +48,7 @@ api_is_ready() { # all of /readyz, RBAC bootstrap included: controllers that sta
 control_plane() {
   local boot apiserver_flags controller_manager_flags
   [ "$(id -u)" = 0 ] || die "only root can make the bridge, the mounts and the containers"
-  [ -x "$LAB_BIN/kube" ] || die "no binaries: run 'lab build' first"
+  [ -x "$LAB_BIN/kube" ] && [ -x "$KUBE_BIN/kube" ] || die "no binaries: run '${OLDER:+KUBERNETES=$OLDER }lab build' first"
   boot=$(</proc/sys/kernel/random/boot_id)
   if [ -d "$LAB_RUN" ] && [ "$(cat "$LAB_RUN/boot" 2>/dev/null)" != "$boot" ]; then
     say "what is left from before the machine's restart, or of an older lab, goes"
@@ -57,6 +57,7 @@ control_plane() {
   mkdir -p "$LAB_RUN"
   chmod 700 "$LAB_RUN" # it holds the keys
   echo "$boot" >"$LAB_RUN/boot"
+  same_version_as_runs
   certificates
   # The API server advertises the bridge's address: so pods reach it, through the service `kubernetes`.
   ip link show lab0 >/dev/null 2>&1 || { ip link add lab0 type bridge; ip addr add "$NODE_IP/24" dev lab0; ip link set lab0 up; }
@@ -65,7 +66,7 @@ control_plane() {
   read -ra controller_manager_flags <<<"${CONTROLLER_MANAGER_FLAGS---horizontal-pod-autoscaler-sync-period=5s}"
   start etcd 2379 "$LAB_BIN/etcd" --data-dir "$LAB_RUN/etcd" --unsafe-no-fsync --listen-client-urls http://127.0.0.1:2379 \
     --advertise-client-urls http://127.0.0.1:2379 --listen-peer-urls http://127.0.0.1:2380
-  start kube-apiserver 6443 "$LAB_BIN/kube-apiserver" --etcd-servers=http://127.0.0.1:2379 --secure-port=6443 \
+  start kube-apiserver 6443 "$KUBE_BIN/kube-apiserver" --etcd-servers=http://127.0.0.1:2379 --secure-port=6443 \
     --advertise-address="$NODE_IP" --service-cluster-ip-range="$SERVICE_CIDR" --authorization-mode=Node,RBAC \
     --client-ca-file="$PKI/ca.crt" --tls-cert-file="$PKI/apiserver.crt" --tls-private-key-file="$PKI/apiserver.key" \
     --service-account-issuer=https://kubernetes.default.svc --service-account-key-file="$PKI/sa.pub" \
@@ -78,11 +79,11 @@ control_plane() {
     --audit-policy-file="$HERE/manifests/audit-policy.yaml" --audit-log-path="$AUDIT_LOG" \
     --audit-log-maxsize=100 --audit-log-maxbackup=1 "${apiserver_flags[@]}"
   wait_for 90 kube-apiserver api_is_ready
-  start kube-controller-manager 10257 "$LAB_BIN/kube-controller-manager" --kubeconfig="$PKI/controller-manager.conf" \
+  start kube-controller-manager 10257 "$KUBE_BIN/kube-controller-manager" --kubeconfig="$PKI/controller-manager.conf" \
     --authentication-kubeconfig="$PKI/controller-manager.conf" --authorization-kubeconfig="$PKI/controller-manager.conf" \
     --root-ca-file="$PKI/ca.crt" --service-account-private-key-file="$PKI/sa.key" --use-service-account-credentials=true \
     --leader-elect=false --allocate-node-cidrs=false --flex-volume-plugin-dir="$LAB_RUN/volume-plugins" "${controller_manager_flags[@]}"
-  start kube-scheduler 10259 "$LAB_BIN/kube-scheduler" --kubeconfig="$PKI/scheduler.conf" \
+  start kube-scheduler 10259 "$KUBE_BIN/kube-scheduler" --kubeconfig="$PKI/scheduler.conf" \
     --authentication-kubeconfig="$PKI/scheduler.conf" --authorization-kubeconfig="$PKI/scheduler.conf" --leader-elect=false
   wait_for 60 kube-controller-manager kubectl get serviceaccount default
 }

@@ -97,7 +97,7 @@ fn conditions_of(status: &PerformanceProfileStatus) -> BTreeMap<&str, (&str, &st
 
 fn running() -> (Observed, Summary) {
     let mut seen = observed();
-    seen.live.pooler.stateful_set = Some(set(2, 2));
+    seen.live.pooler.stateful_set = Some(set(2, 2).into());
     let summary = Summary {
         instances: 2,
         versions: vec!["1.24.1".to_owned()],
@@ -173,7 +173,7 @@ fn what_keeps_poolers_from_serving_is_said_worst_first() {
     let stuck = said(&|one| one.stuck = vec![("shop-pgbouncer-0".to_owned(), "ErrImagePull".to_owned())]);
     assert!(stuck.1 == reasons::ROLLING_OUT && stuck.2.contains("ErrImagePull"), "{stuck:?}");
     let mut starting = observed();
-    starting.live.pooler.stateful_set = Some(set(2, 1));
+    starting.live.pooler.stateful_set = Some(set(2, 1).into());
     assert_eq!(reason(&starting, &good, type_).1, reasons::ROLLING_OUT);
     let status = status_of(POSTGRES, &seen, None, None);
     assert_eq!(conditions_of(&status)[type_].1, reasons::PENDING);

@@ -115,21 +115,21 @@ fn only_settings_that_are_taken_at_the_start_change_the_restart_hash() {
 #[test]
 fn connections_are_divided_by_what_there_is_and_is_to_come() {
     let mut seen = observed();
-    let set = |asked, there| {
+    let set = |asked, there| -> k8s_openapi::api::apps::v1::StatefulSet {
         serde_json::from_value(serde_json::json!({
             "spec": {"replicas": asked, "selector": {}, "template": {}}, "status": {"replicas": there},
         }))
         .unwrap()
     };
     for (asked, there, desired, expected) in [(2, 2, 2, 2), (5, 3, 2, 5), (2, 4, 2, 4), (2, 2, 6, 6), (1, 1, 1, 2)] {
-        seen.live.pooler.stateful_set = Some(set(asked, there));
-        seen.live.pooler.autoscaler = Some(
+        seen.live.pooler.stateful_set = Some(set(asked, there).into());
+        let autoscaler: k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler =
             serde_json::from_value(serde_json::json!({
                 "spec": {"maxReplicas": 6, "scaleTargetRef": {"kind": "StatefulSet", "name": "x"}},
                 "status": {"desiredReplicas": desired},
             }))
-            .unwrap(),
-        );
+            .unwrap();
+        seen.live.pooler.autoscaler = Some(autoscaler.into());
         let checked = validate(&profile(POSTGRES), &seen, &settings());
         let Part::Wanted(plan) = checked.pooling else { panic!("{:?}", checked.pooling) };
         assert_eq!(plan.document.wanted.instances, expected);
@@ -142,7 +142,8 @@ fn a_pause_keeps_its_name_while_it_lasts() {
     let id = first.wanted.pause.as_ref().unwrap().id.clone();
     let mut seen = observed();
     let data = std::collections::BTreeMap::from([(crate::pooler::wanted::KEY.to_owned(), first.text)]);
-    seen.live.pooler.config = Some(k8s_openapi::api::core::v1::ConfigMap { data: Some(data), ..Default::default() });
+    let config = k8s_openapi::api::core::v1::ConfigMap { data: Some(data), ..Default::default() };
+    seen.live.pooler.config = Some(config.into());
     let paused = |generation: i64, more: &str, seen: &Observed| {
         let mut profile = profile(&format!("{POSTGRES}{more}"));
         profile.metadata.generation = Some(generation);

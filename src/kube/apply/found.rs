@@ -1,0 +1,224 @@
+//! Objects as they are found: whole, or only what a writer must know of them.
+
+use std::{collections::hash_map::DefaultHasher, fmt::Debug, hash::Hasher, marker::PhantomData};
+
+use kube::{
+    Api, Resource,
+    api::{Patch, PatchParams},
+    core::{NamespaceResourceScope, PartialObjectMeta},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use super::{controller_of, covers::covers, lost::lost, number};
+use crate::api::{GROUP, annotations};
+
+/// A kind that is written.
+pub trait Written:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope>
+    + Serialize
+    + DeserializeOwned
+    + Clone
+    + Debug
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<K> Written for K where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Serialize
+        + DeserializeOwned
+        + Clone
+        + Debug
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+/// An object as it was found.
+pub trait Found: Send + Sync + Sized {
+    /// Its kind.
+    type Kind: Written;
+
+    /// Its uid.
+    fn uid(&self) -> Option<&str>;
+
+    /// The uid of its controller.
+    fn controller(&self) -> Option<&str>;
+
+    /// What it says was applied to it last.
+    fn applied(&self) -> Option<&str>;
+
+    /// A hash of everything that a person or another controller may change and an apply would change back.
+    fn fingerprint(&self) -> u64;
+
+    /// Whether it holds every value of an opinion. Reads it where it is not known whole.
+    fn holds(
+        &self,
+        api: &Api<Self::Kind>,
+        desired: &Self::Kind,
+    ) -> impl Future<Output = Result<bool, kube::Error>> + Send;
+
+    /// Paths of an opinion that the server has not stored.
+    fn lost(&self, desired: &Self::Kind) -> Vec<String>;
+
+    /// Applies an opinion.
+    fn patch(
+        api: &Api<Self::Kind>,
+        name: &str,
+        params: &PatchParams,
+        desired: &Self::Kind,
+    ) -> impl Future<Output = Result<Self, kube::Error>> + Send;
+}
+
+impl<K: Written> Found for K {
+    type Kind = K;
+
+    fn uid(&self) -> Option<&str> {
+        self.meta().uid.as_deref()
+    }
+
+    fn controller(&self) -> Option<&str> {
+        controller_of(self.meta())
+    }
+
+    fn applied(&self) -> Option<&str> {
+        self.meta().annotations.as_ref()?.get(annotations::APPLIED).map(|text| &**text)
+    }
+
+    /// Without the status, the server's bookkeeping, and the number of replicas, which is an autoscaler's.
+    fn fingerprint(&self) -> u64 {
+        let mut value = serde_json::to_value(self).unwrap_or_default();
+        if let Some(map) = value.as_object_mut() {
+            map.remove("status");
+            if let Some(spec) = map.get_mut("spec").and_then(Value::as_object_mut) {
+                spec.remove("replicas");
+            }
+            if let Some(meta) = map.get_mut("metadata").and_then(Value::as_object_mut) {
+                for field in ["managedFields", "resourceVersion", "generation", "creationTimestamp"] {
+                    meta.remove(field);
+                }
+                if let Some(all) = meta.get_mut("annotations").and_then(Value::as_object_mut) {
+                    all.remove(annotations::LAST_APPLIED);
+                }
+            }
+        }
+        // `serde_json` keeps the keys of objects sorted, so equal values have equal texts.
+        number(&value.to_string())
+    }
+
+    async fn holds(&self, _api: &Api<K>, desired: &K) -> Result<bool, kube::Error> {
+        let value = |object: &K| serde_json::to_value(object).unwrap_or_default();
+        Ok(covers(&value(self), &value(desired)))
+    }
+
+    fn lost(&self, desired: &K) -> Vec<String> {
+        lost(desired, self)
+    }
+
+    async fn patch(api: &Api<K>, name: &str, params: &PatchParams, desired: &K) -> Result<K, kube::Error> {
+        api.patch(name, params, &Patch::Apply(desired)).await
+    }
+}
+
+/// What must be known of an object whose metadata are watched, and nothing else: rules are large, and there are many.
+pub struct Stub<K> {
+    namespace: Box<str>,
+    name: Box<str>,
+    uid: Option<Box<str>>,
+    version: Option<Box<str>>,
+    controller: Option<Box<str>>,
+    profile: Option<Box<str>>,
+    applied: Option<Box<str>>,
+    fingerprint: u64,
+    kind: PhantomData<fn() -> K>,
+}
+
+impl<K> From<PartialObjectMeta<K>> for Stub<K> {
+    fn from(object: PartialObjectMeta<K>) -> Self {
+        let meta = object.metadata;
+        let mut hasher = DefaultHasher::new();
+        // A kind without generations has no status either: each of its versions is a change.
+        let version = meta.generation.map_or_else(|| meta.resource_version.clone(), |number| Some(number.to_string()));
+        let changeable = (&version, &meta.uid, &meta.labels, &meta.annotations, &meta.finalizers);
+        std::hash::Hash::hash(&changeable, &mut hasher);
+        for owner in meta.owner_references.iter().flatten() {
+            std::hash::Hash::hash(
+                &(&owner.uid, &owner.name, owner.controller, owner.block_owner_deletion),
+                &mut hasher,
+            );
+        }
+        let owner = meta
+            .owner_references
+            .iter()
+            .flatten()
+            .find(|owner| owner.kind == "PerformanceProfile" && owner.api_version.split('/').next() == Some(GROUP));
+        Self {
+            controller: controller_of(&meta).map(Into::into),
+            profile: owner.map(|owner| (&*owner.name).into()),
+            applied: meta.annotations.as_ref().and_then(|all| Some((&**all.get(annotations::APPLIED)?).into())),
+            namespace: meta.namespace.unwrap_or_default().into(),
+            name: meta.name.unwrap_or_default().into(),
+            uid: meta.uid.map(Into::into),
+            version: meta.resource_version.map(Into::into),
+            fingerprint: hasher.finish(),
+            kind: PhantomData,
+        }
+    }
+}
+
+impl<K> Stub<K> {
+    /// Namespace and name.
+    pub fn key(&self) -> (&str, &str) {
+        (&self.namespace, &self.name)
+    }
+
+    /// The version that it had.
+    pub fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
+    /// Name of the profile that owns it.
+    pub fn profile(&self) -> Option<&str> {
+        self.profile.as_deref()
+    }
+}
+
+impl<K: Written> Found for Stub<K> {
+    type Kind = K;
+
+    fn uid(&self) -> Option<&str> {
+        self.uid.as_deref()
+    }
+
+    fn controller(&self) -> Option<&str> {
+        self.controller.as_deref()
+    }
+
+    fn applied(&self) -> Option<&str> {
+        self.applied.as_deref()
+    }
+
+    fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
+    async fn holds(&self, api: &Api<K>, desired: &K) -> Result<bool, kube::Error> {
+        match api.get_opt(&self.name).await? {
+            Some(live) => live.holds(api, desired).await,
+            None => Ok(false),
+        }
+    }
+
+    /// What is not read is not compared: rules have no field that an older definition lacks.
+    fn lost(&self, _desired: &K) -> Vec<String> {
+        Vec::new()
+    }
+
+    async fn patch(api: &Api<K>, name: &str, params: &PatchParams, desired: &K) -> Result<Self, kube::Error> {
+        Ok(api.patch_metadata(name, params, &Patch::Apply(desired)).await?.into())
+    }
+}

@@ -1,0 +1,42 @@
+//! What of the watches is ours.
+
+use futures::Stream;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use kube::{
+    Resource,
+    core::PartialObjectMeta,
+    runtime::{reflector::ObjectRef, watcher},
+};
+
+use super::Controller;
+use crate::{
+    kube::{Cache, Stub, Written},
+    profile::{
+        Guarded,
+        observe::pruned,
+        triggers::{self, triggers},
+    },
+};
+
+impl Controller {
+    /// Every watch goes through here: what is in another process' shards goes no further.
+    pub(super) fn watched<K: Resource, S: Stream<Item = watcher::Result<watcher::Event<K>>>>(
+        &self,
+        events: S,
+    ) -> impl Stream<Item = watcher::Result<watcher::Event<K>>> + use<K, S> {
+        self.shared.shards.events(events)
+    }
+}
+
+/// Profiles whose child of this kind has changed in any way that an apply would change back.
+pub(super) fn stubs<K: Written>(
+    events: impl Stream<Item = watcher::Result<watcher::Event<PartialObjectMeta<K>>>>,
+    cache: Cache<Stub<K>>,
+) -> impl Stream<Item = ObjectRef<Guarded>> {
+    triggers(events, cache, Stub::from, triggers::same_stub, triggers::of_stub)
+}
+
+/// Nobody reads the status of a disruption budget here, and it moves with every pod.
+pub(super) fn pruned_budget(budget: PodDisruptionBudget) -> PodDisruptionBudget {
+    PodDisruptionBudget { status: None, ..pruned(budget) }
+}

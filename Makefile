@@ -126,6 +126,14 @@ test-cluster: lab-build ## Everything that needs the real API server and control
 	KUBECONFIG='$(LAB_KUBECONFIG)' cargo test --locked --test cluster --test crd -- --ignored --test-threads=4
 	KUBECONFIG='$(LAB_KUBECONFIG)' HELM='$(LAB_BIN)/helm' tests/chart.sh
 
+.PHONY: chaos
+chaos: lab-build ## Faults against the operator on a real control plane, repeatable. SEED=… FAULTS=a,b EARLIER=revision
+	@$(LAB) up
+	@$(LAB) monitoring crds
+	@hack/earlier '$(or $(EARLIER),HEAD~100)' '$(TARGET)/chaos-earlier'
+	cargo build --locked --bin plimsoll --example chaos
+	SEED='$(SEED)' FAULTS='$(FAULTS)' CHAOS_OLD='$(TARGET)/chaos-earlier' '$(TARGET)/debug/examples/chaos'
+
 .PHONY: test-compat
 test-compat: ## The cluster suite on Kubernetes 1.34 and 1.37, the rules in Prometheus 2 and 3. VERSIONS=1.34 for one. The lab must be down
 	@$(LAB) deps

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::harness::{Action, Cluster, Launch, PATIENCE, Proxy, deployment, objective, profile_with};
+use crate::harness::{Action, Cluster, Launch, PATIENCE, Proxy, deployment, objective, profile, profile_with};
 
 #[tokio::test]
 #[ignore = "needs a cluster: make test-cluster"]
@@ -36,5 +36,34 @@ async fn one_that_is_killed_while_it_writes_ends_the_work_when_it_is_back() {
                 cluster.expect(kind, &child).await;
             }
         }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: make test-cluster"]
+async fn poolers_of_which_no_status_speaks_go_with_their_declaration() {
+    let cluster = Cluster::new().await;
+    let proxy = Proxy::start().await;
+    let refused = proxy.fault(Action::Status(500, "InternalError"), |request| request.path.ends_with("/web/status"));
+    let _operator =
+        Launch::new(&cluster).arguments(&["--agent-image", "localhost/none:1"]).through(&proxy).start().await;
+    let pooling = "pooling:
+  postgres:
+    image: localhost/none:1
+    pod: {nodeSelector: {plimsoll.dev/no-such-node: 'true'}}
+    primary: {host: db-rw}
+    databases: [{name: azora}]
+    auth: {userlistSecretRef: {name: users}}
+    monitoring: {secretRef: {name: monitor}}";
+    cluster.apply_yaml(&(deployment("web", 1) + "---" + &profile_with("web", "web", pooling))).await;
+    cluster.wait_for("StatefulSet", "web-pgbouncer").await;
+    refused.wait_for_hits(1).await;
+    assert_eq!(cluster.expect("PerformanceProfile", "web").await.get("status"), None, "it must not know of them");
+
+    cluster.apply_yaml(&profile("web")).await;
+    refused.lift();
+    cluster.wait_for_condition("web", "Ready", "True", "AsDeclared").await;
+    for kind in ["StatefulSet", "ConfigMap", "ServiceAccount", "Role", "NetworkPolicy", "PodDisruptionBudget"] {
+        cluster.wait_for_absence(kind, "web-pgbouncer", PATIENCE).await;
     }
 }

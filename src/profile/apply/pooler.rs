@@ -41,7 +41,9 @@ impl Applier<'_> {
         } = desired;
         let name = &*pooler_name(self.profile);
         let pods_name = &*pooler_pods_name(self.profile);
-        let config = self.child(config, live.config.as_deref(), name, errors).await.0;
+        // The first that is written is the last that goes: by it a later reconcile knows of the others.
+        let goes = matches!(config, Plan::Absent);
+        let written = if goes { None } else { Some(self.child(config, live.config.as_deref(), name, errors).await.0) };
         let service_account = self.child(service_account, live.service_account.as_deref(), name, errors).await.0;
         let role = self.child(role, live.role.as_deref(), name, errors).await.0;
         let role_binding = self.child(role_binding, live.role_binding.as_deref(), name, errors).await.0;
@@ -54,7 +56,6 @@ impl Applier<'_> {
             self.seed(name, autoscaler_minimum(&autoscaler)).await;
         }
         PoolerChildren {
-            config,
             service_account,
             role,
             role_binding,
@@ -65,6 +66,10 @@ impl Applier<'_> {
             autoscaler: self.child(autoscaler, live.autoscaler.as_deref(), name, errors).await.0,
             disruption_budget: self.child(disruption_budget, live.disruption_budget.as_deref(), name, errors).await.0,
             pod_monitor: self.child(pod_monitor, live.pod_monitor.as_deref(), name, errors).await.0,
+            config: match written {
+                Some(outcome) => outcome,
+                None => self.child(Plan::Absent, live.config.as_deref(), name, errors).await.0,
+            },
         }
     }
 

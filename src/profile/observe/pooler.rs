@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kube::{Client, Resource, ResourceExt, core::NamespaceResourceScope};
 use serde::de::DeserializeOwned;
 
-use super::read::child;
+use super::{read::child, stores::Stores};
 use crate::{
     api::v1alpha1::PerformanceProfile,
     profile::{
@@ -16,20 +16,24 @@ use crate::{
     },
 };
 
-/// Whether the profile has poolers, or may have some left of which it speaks in its status.
-fn concerned(profile: &PerformanceProfile) -> bool {
+/// Whether the profile has poolers, or may have some left. Its status need not speak of them: it was not written yet when the profile
+/// was changed again, or the process ended before. Their configuration is the first that is written and the last that is removed.
+fn concerned(profile: &PerformanceProfile, stores: &Stores) -> bool {
     let name = pooler_name(&profile.name_any());
     let known = profile.status.iter().flat_map(|status| &status.children).any(|child| child.name.starts_with(&name));
-    known || declared_pooling(profile).is_some()
+    known
+        || declared_pooling(profile).is_some()
+        || stores.rule_files.get(&profile.namespace().unwrap_or_default(), &name).is_some()
 }
 
 /// Every object that runs the poolers, as it is now.
 pub async fn read(
     client: &Client,
+    stores: &Stores,
     profile: &PerformanceProfile,
     monitors: bool,
 ) -> Result<PoolerChildren<Live>, Error> {
-    if !concerned(profile) {
+    if !concerned(profile, stores) {
         return Ok(PoolerChildren::default());
     }
     let one = One {

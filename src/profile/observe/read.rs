@@ -52,7 +52,7 @@ impl Reader<'_> {
         let rules = rules_name(&name);
         let (target, pooler) = tokio::join!(
             self.target(&namespace, &profile.spec.target_ref),
-            pooler::read(self.client, profile, rule_apis.pod_monitor),
+            pooler::read(self.client, self.stores, profile, rule_apis.pod_monitor),
         );
         let target = target?;
         let rivals = self.rivals(profile, &target);

@@ -104,7 +104,7 @@ pub async fn run(args: RunArgs, log_level: LogLevel) -> Result<(), RunError> {
         }
         let Some(candidate) = elected(&args, &client, &default_namespace, &stop).await else { return Ok(()) };
         tracing::info!("leading");
-        let working = work.start(Shards::default());
+        let working = work.start(&Shards::default());
         tokio::select! {
             lost = held(candidate.as_ref()) => return Err(RunError::from(lost)),
             () = stop.cancelled() => {}

@@ -37,7 +37,7 @@ use state::State;
 /// Where the run takes place.
 const NAMESPACE: &str = "plimsoll-chaos";
 /// Longest time for one fault: beyond it something hangs that nobody thought of.
-const LONGEST: Duration = Duration::from_secs(300);
+const LONGEST: Duration = Duration::from_mins(5);
 /// Time without a change after which the clean run is at its end.
 const REST: Duration = Duration::from_secs(6);
 

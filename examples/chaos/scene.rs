@@ -23,11 +23,11 @@ use crate::{
 };
 
 /// Longest time for the cluster to come to the state that is expected.
-const LONGEST: Duration = Duration::from_secs(120);
+const LONGEST: Duration = Duration::from_mins(2);
 /// The state must last for so long: what is torn down again has not come to rest.
 const REST: Duration = Duration::from_secs(3);
 /// Longest time for which one thing is tried again and again.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What all faults of a run share.
 pub struct Run {

@@ -90,7 +90,7 @@ fn spec(number: usize, random: &mut Random) -> Value {
         map.insert("objectives".to_owned(), json!(objectives));
     }
     // Poolers have nine children: a few of the profiles are enough.
-    if number % 6 == 0 && random.percent(70) {
+    if number.is_multiple_of(6) && random.percent(70) {
         map.insert("pooling".to_owned(), pooling(random));
     }
     spec

@@ -62,10 +62,10 @@ impl Working {
 
 impl Work<'_> {
     /// Starts everything that only who leads does, for the namespaces of these shards.
-    pub fn start(&self, shards: Shards) -> Working {
+    pub fn start(&self, shards: &Shards) -> Working {
         self.metrics.set_shards_held(shards.len());
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        lead(self, &shards, &tasks, &stop);
+        lead(self, shards, &tasks, &stop);
         Working { tasks, stop, metrics: Arc::clone(self.metrics), collector: self.collector.clone() }
     }
 }

@@ -33,7 +33,7 @@ async fn carry_out(work: &Work<'_>, assigned: &Assigned, stop: &CancellationToke
         let shards = Shards::new(work.args.lease.shards, assigned.begin());
         let working = (!shards.is_empty()).then(|| {
             tracing::info!(%shards, "leading");
-            work.start(shards)
+            work.start(&shards)
         });
         let stopped = tokio::select! {
             () = stop.cancelled() => true,

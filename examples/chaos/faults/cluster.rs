@@ -85,7 +85,7 @@ pub async fn definition_deleted(scene: &mut Scene<'_>) -> Result<Verdict> {
     let definitions = Api::<CustomResourceDefinition>::all(scene.run.client.clone());
     let name = definition()?.metadata.name.unwrap_or_default();
     definitions.delete(&name, &DeleteParams::default()).await?;
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     loop {
         let left = scene.capture().await?;
         let there = definitions.get_opt(&name).await?.is_some();

@@ -71,6 +71,7 @@ pub async fn event_storm(scene: &mut Scene<'_>) -> Result<Verdict> {
     Ok(Verdict::of(converged, note))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is a filter of owned keys")]
 fn autoscaler(key: String) -> Option<String> {
     key.strip_prefix("HorizontalPodAutoscaler/").filter(|name| !name.contains('-')).map(str::to_owned)
 }
@@ -110,7 +111,7 @@ async fn follow(scene: &Scene<'_>, name: &str, wanted: i64) -> Result<Duration> 
     let began = Instant::now();
     scene.api("PerformanceProfile").patch(name, &PatchParams::default(), &Patch::Merge(&change)).await?;
     while maximum(scene, name).await? != wanted {
-        if began.elapsed() > Duration::from_secs(60) {
+        if began.elapsed() > Duration::from_mins(1) {
             bail!("the autoscaler of {name} does not follow");
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -238,7 +239,9 @@ impl Refusal {
             Self::api(scene, kind, plural).patch(Self::NAME, &params, &Patch::Apply(object)).await?;
         }
         let mut probe = foreign(0, 0);
-        probe["metadata"]["name"] = json!("bad");
+        if let Some(name) = probe.pointer_mut("/metadata/name") {
+            *name = json!("bad");
+        }
         let dry = PatchParams { dry_run: true, ..params };
         let began = Instant::now();
         while scene.api("HorizontalPodAutoscaler").patch("bad", &dry, &Patch::Apply(&probe)).await.is_ok() {

@@ -24,4 +24,8 @@ export OPERATOR_KUBECONFIG=$folder/config
 kubectl config view --flatten --raw |
   sed -e '/client-certificate-data:/d' -e "s|client-key-data:.*|token: $token|" >"$OPERATOR_KUBECONFIG"
 echo "binary $(stat -c %s "$PLIMSOLL" | awk '{printf "%.1f MB", $1 / 1e6}')"
-cargo run --quiet --release --locked --example bench -- "$@"
+# With the flags of the release, whose build has made all but this.
+. hack/release-flags
+release_flags
+cargo build --quiet --release --locked --target "$RELEASE_HOST" --example bench
+"${CARGO_TARGET_DIR:-target}/$RELEASE_HOST/release/examples/bench" "$@"

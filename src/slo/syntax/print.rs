@@ -2,7 +2,7 @@
 
 use std::{
     fmt::{self, Write},
-    time::{Duration, SystemTime},
+    time::{Duration, UNIX_EPOCH},
 };
 
 use promql_parser::{
@@ -98,7 +98,7 @@ fn write_times(text: &mut String, at: Option<&AtModifier>, offset: Option<&Offse
         Some(AtModifier::Start) => text.push_str(" @ start()"),
         Some(AtModifier::End) => text.push_str(" @ end()"),
         Some(AtModifier::At(time)) => {
-            let (sign, since) = match time.duration_since(SystemTime::UNIX_EPOCH) {
+            let (sign, since) = match time.duration_since(UNIX_EPOCH) {
                 Ok(since) => ("", since),
                 Err(before) => ("-", before.duration()),
             };

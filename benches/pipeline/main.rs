@@ -17,12 +17,12 @@ use plimsoll::{
 
 /// What most profiles say, and what the operator's benchmark applies: a workload with two objectives.
 const TWO_OBJECTIVES: &str = r#"
-- name: availability
-  target: "99.9"
-  indicator: {ratio: {errors: 'http_requests_total{job="shop",code=~"5.."}', total: 'http_requests_total{job="shop"}'}}
-- name: latency
-  target: "95"
-  indicator: {latency: {histogram: http_request_duration_seconds, selector: 'job="shop"', threshold: 200ms}}
+  - name: availability
+    target: "99.9"
+    indicator: {ratio: {errors: 'http_requests_total{job="shop",code=~"5.."}', total: 'http_requests_total{job="shop"}'}}
+  - name: latency
+    target: "95"
+    indicator: {latency: {histogram: http_request_duration_seconds, selector: 'job="shop"', threshold: 200ms}}
 "#;
 
 fn profile(objectives: &str) -> PerformanceProfile {

@@ -90,7 +90,8 @@ fn canonical(key: &str, object: &DynamicObject, living: &[String]) -> Value {
     });
     let owners: Vec<_> = owners.collect();
     let mut annotations = meta.annotations.clone().unwrap_or_default();
-    annotations.retain(|key, _| !key.contains("kubernetes.io/"));
+    // The hash covers the owner's uid, which each run makes anew.
+    annotations.retain(|key, _| !key.contains("kubernetes.io/") && key != plimsoll::api::annotations::APPLIED);
     let mut rest: Map<String, Value> = object.data.as_object().cloned().unwrap_or_default();
     let status = rest.remove("status");
     if let Some(spec) = rest.get_mut("spec").and_then(Value::as_object_mut) {

@@ -9,7 +9,7 @@ export PLIMSOLL=${PLIMSOLL:-target/image/plimsoll}
 folder=$(mktemp -d)
 cleanup() {
   kubectl delete clusterrolebinding plimsoll-bench --ignore-not-found >/dev/null
-  kubectl delete namespace plimsoll-bench --ignore-not-found --wait=false >/dev/null
+  kubectl delete namespace plimsoll-bench --ignore-not-found >/dev/null
   rm -rf "$folder"
 }
 trap cleanup EXIT

@@ -186,7 +186,6 @@ e2e: lab image ## The demo with assertions: real pods, real HPA, real Prometheus
 
 .PHONY: bench
 bench: image ## The operator at many profiles beside a bare client: time, requests, CPU, memory. SIZES=100,1000,5000 STEADY=300
-	cargo bench --locked --bench pipeline
 	@$(LAB) up
 	@$(LAB) monitoring crds
 	KUBECONFIG='$(LAB_KUBECONFIG)' tests/bench.sh $(or $(SIZES),100,1000,5000) $(or $(STEADY),300)

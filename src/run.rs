@@ -98,13 +98,14 @@ pub async fn run(args: RunArgs, log_level: LogLevel) -> Result<(), RunError> {
             () = stop.cancelled() => return Ok(()),
             () = wait_for_definition(&client, &readiness) => {}
         }
-        let work = Work { args: &args, client: &client, metrics: &metrics, collector: &collector };
+        let work = |client| Work { args: &args, client, metrics: &metrics, collector: &collector };
         if args.lease.shards > 1 {
-            return share(&work, &default_namespace, &stop).await;
+            return share(&work(&client), &default_namespace, &stop).await;
         }
         let Some(candidate) = elected(&args, &client, &default_namespace, &stop).await else { return Ok(()) };
         tracing::info!("leading");
-        let working = work.start(&Shards::default());
+        let tenure = candidate.as_ref().map(Candidate::tenure).unwrap_or_default();
+        let working = work(&tenure.limits(&client)).start(&Shards::default());
         tokio::select! {
             lost = held(candidate.as_ref()) => return Err(RunError::from(lost)),
             () = stop.cancelled() => {}

@@ -28,4 +28,5 @@ echo "binary $(stat -c %s "$PLIMSOLL" | awk '{printf "%.1f MB", $1 / 1e6}')"
 . hack/release-flags
 release_flags
 cargo build --quiet --release --locked --target "$RELEASE_HOST" --example bench
+[ -n "${NO_PIPELINE:-}" ] || cargo bench --quiet --locked --target "$RELEASE_HOST" --bench pipeline -- --noplot
 "${CARGO_TARGET_DIR:-target}/$RELEASE_HOST/release/examples/bench" "$@"

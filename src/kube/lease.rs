@@ -14,6 +14,8 @@ use k8s_openapi::{
 use kube::{Api, Client, api::PostParams};
 use tokio_util::sync::CancellationToken;
 
+use super::Tenure;
+
 /// How long a lease lasts after its renewal (client-go's default).
 pub(super) const LEASE_DURATION: Duration = Duration::from_secs(15);
 /// How long the holder tries to renew before it gives up (client-go's default).
@@ -26,6 +28,7 @@ pub struct Candidate {
     api: Api<Lease>,
     name: String,
     identity: String,
+    tenure: Tenure,
 }
 
 /// The lease was lost: another replica may be the leader by now.
@@ -51,13 +54,24 @@ fn may_write(spec: &LeaseSpec, identity: &str, unchanged_for: Duration) -> bool 
 impl Candidate {
     /// A candidate with a name of its own, such as the pod's.
     pub fn new(client: Client, namespace: &str, name: &str, identity: &str) -> Self {
-        Self { api: Api::namespaced(client, namespace), name: name.to_owned(), identity: identity.to_owned() }
+        Self {
+            api: Api::namespaced(client, namespace),
+            name: name.to_owned(),
+            identity: identity.to_owned(),
+            tenure: Tenure::of_lease(),
+        }
+    }
+
+    /// Until when the lease is surely ours.
+    pub fn tenure(&self) -> Tenure {
+        self.tenure.clone()
     }
 
     /// Waits until the lease is ours; false when told to stop before.
     pub async fn acquire(&self, stop: &CancellationToken) -> bool {
         let mut seen: Option<(String, Instant)> = None;
         loop {
+            let asked = Instant::now();
             let stepped = tokio::select! {
                 stepped = tokio::time::timeout(RENEW_DEADLINE, self.step(&mut seen)) => stepped,
                 () = stop.cancelled() => {
@@ -67,7 +81,10 @@ impl Candidate {
                 }
             };
             match stepped {
-                Ok(Ok(true)) => return true,
+                Ok(Ok(true)) => {
+                    self.tenure.renewed(asked, RENEW_DEADLINE);
+                    return true;
+                }
                 Ok(Ok(false)) => {}
                 Ok(Err(error)) => {
                     tracing::warn!(lease = self.name, error = super::message(&error), "cannot take the lease yet");
@@ -90,7 +107,10 @@ impl Candidate {
             tokio::time::sleep(RETRY_PERIOD).await;
             let asked = Instant::now();
             match tokio::time::timeout(RENEW_DEADLINE.saturating_sub(renewed.elapsed()), self.step(&mut seen)).await {
-                Ok(Ok(true)) => renewed = asked,
+                Ok(Ok(true)) => {
+                    renewed = asked;
+                    self.tenure.renewed(renewed, RENEW_DEADLINE);
+                }
                 // Somebody else holds it: there is nothing to wait for.
                 Ok(Ok(false)) => return LeaseLost { lease: self.name.clone() },
                 Ok(Err(error)) => {

@@ -3,6 +3,8 @@
 use kube::CustomResource;
 use serde::{Deserialize, Serialize};
 
+use super::RuleGroups;
+
 /// Rules that the Prometheus Operator hands to the Prometheus servers whose `ruleSelector` matches.
 /// Source of the shape: the `monitoring.coreos.com/v1` API of the Prometheus Operator.
 #[derive(CustomResource, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -16,7 +18,7 @@ use serde::{Deserialize, Serialize};
     derive = "PartialEq"
 )]
 pub struct PrometheusRuleSpec {
-    /// Every group of rules, as JSON: what a person has written into one of ours must not keep it from being read.
+    /// Every group of rules.
     #[serde(default)]
-    pub groups: Vec<serde_json::Value>,
+    pub groups: RuleGroups,
 }

@@ -23,7 +23,10 @@ use k8s_openapi::{
 use kube::{Api, Client, api::PostParams};
 use tokio::sync::watch;
 
-use super::lease::{LEASE_DURATION, LeaseLost, RENEW_DEADLINE, RETRY_PERIOD};
+use super::{
+    Tenure,
+    lease::{LEASE_DURATION, LeaseLost, RENEW_DEADLINE, RETRY_PERIOD},
+};
 use crate::api::annotations;
 
 mod mind;
@@ -75,6 +78,7 @@ pub struct Member {
     mind: Mind,
     started: Instant,
     assigned: Assigned,
+    tenure: Tenure,
 }
 
 /// What became of one try.
@@ -99,12 +103,18 @@ impl Member {
             mind: Mind::new(identity, count, LEASE_DURATION),
             started: Instant::now(),
             assigned: Assigned { state: watch::Sender::new(State::default()) },
+            tenure: Tenure::of_lease(),
         }
     }
 
     /// What the lease gives to this replica.
     pub fn assigned(&self) -> Assigned {
         self.assigned.clone()
+    }
+
+    /// Until when what is in our row is surely ours.
+    pub fn tenure(&self) -> Tenure {
+        self.tenure.clone()
     }
 
     /// Takes shards, renews them and gives them up, until what is worked on may be another's. The row counts as renewed when the
@@ -116,7 +126,7 @@ impl Member {
             let holds = self.holds();
             let within = if holds { RENEW_DEADLINE.saturating_sub(renewed.elapsed()) } else { RENEW_DEADLINE };
             let mut pause = RETRY_PERIOD;
-            match tokio::time::timeout(within, self.step()).await {
+            match tokio::time::timeout(within, self.step(asked)).await {
                 Ok(Ok(Tried::Renewed)) => renewed = asked,
                 Ok(Ok(Tried::Waits)) => {}
                 Ok(Ok(Tried::Conflict)) => pause = CONFLICT,
@@ -139,7 +149,7 @@ impl Member {
     }
 
     /// One look at the lease and one write.
-    async fn step(&mut self) -> Result<Tried, kube::Error> {
+    async fn step(&mut self, asked: Instant) -> Result<Tried, kube::Error> {
         let lease = self.api.get_opt(&self.name).await?;
         let found = lease.as_ref().map(found).unwrap_or_default();
         let now = Timestamp::now();
@@ -165,6 +175,8 @@ impl Member {
         };
         match written {
             Ok(_) => {
+                // Before the work begins, which is at once.
+                self.tenure.renewed(asked, RENEW_DEADLINE);
                 let own = self.mind.to_run(&table);
                 self.assigned.state.send_if_modified(|state| std::mem::replace(&mut state.own, own.clone()) != own);
                 Ok(Tried::Renewed)

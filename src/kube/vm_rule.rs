@@ -3,6 +3,8 @@
 use kube::CustomResource;
 use serde::{Deserialize, Serialize};
 
+use super::RuleGroups;
+
 /// Rules that the VictoriaMetrics operator hands to each `VMAlert` whose `ruleSelector` matches.
 /// Source of the shape: the `operator.victoriametrics.com/v1beta1` API. Its groups have the fields of a Prometheus rule file but
 /// `partial_response_strategy`, and one field that it does not know keeps the whole object from being read.
@@ -17,7 +19,7 @@ use serde::{Deserialize, Serialize};
     derive = "PartialEq"
 )]
 pub struct VMRuleSpec {
-    /// Every group of rules, as JSON: what a person has written into one of ours must not keep it from being read.
+    /// Every group of rules.
     #[serde(default)]
-    pub groups: Vec<serde_json::Value>,
+    pub groups: RuleGroups,
 }

@@ -47,14 +47,13 @@ use crate::{
     shard::Shards,
 };
 
-/// Changes that come together are looked at once. Far below the two seconds within which drift is to be mended, and short enough for
-/// a switchover: clients of a pool wait for it twice.
-const DEBOUNCE: Duration = Duration::from_millis(50);
+/// Changes that come together are looked at once. Short: an edit waits for it, and in a switchover the clients of a pool do, twice.
+const DEBOUNCE: Duration = Duration::from_millis(10);
 
 mod poolers;
 mod watched;
 
-use watched::{pruned_budget, stubs};
+use watched::{in_pages, pruned_budget, stubs};
 
 /// Time between two clearances of what is remembered of profiles that are gone.
 const TIDY: Duration = Duration::from_mins(10);
@@ -107,7 +106,7 @@ impl Controller {
 
     /// Runs until told to stop; reconciles that are under way come to their end.
     pub async fn run(self, stop: CancellationToken) {
-        let everything = watcher::Config::default();
+        let everything = in_pages();
         let ours = everything.clone().labels(&format!("{}={}", labels::MANAGED_BY, labels::MANAGED_BY_VALUE));
         let (profiles, writer) = reflector::store();
         let stores = Stores::new(profiles.clone());
@@ -239,7 +238,7 @@ impl Controller {
         own_status: &OwnStatus,
     ) -> impl Stream<Item = Result<Guarded, watcher::Error>> + use<> {
         let (stores, own_status) = (stores.clone(), own_status.clone());
-        self.watched(watcher(self.api::<Guarded>(), watcher::Config::default()).default_backoff())
+        self.watched(watcher(self.api::<Guarded>(), in_pages()).default_backoff())
             .modify(prune)
             .inspect_ok(move |event| {
                 for Changed { before, now } in stores.claims.note_of(event, Claim::of) {
@@ -321,7 +320,7 @@ impl Controller {
             Some(namespace) => Api::<DynamicObject>::namespaced_with(self.shared.client.clone(), namespace, &resource),
             None => Api::all_with(self.shared.client.clone(), &resource),
         };
-        let events = self.watched(watcher(api, watcher::Config::default()).default_backoff());
+        let events = self.watched(watcher(api, in_pages()).default_backoff());
         let stores = stores.clone();
         triggers(events, cache, seen_object, Seen::same, move |workload| triggers::of_workload(workload, kind, &stores))
     }

@@ -40,7 +40,7 @@ const USUALLY: Duration = Duration::from_secs(5);
 /// And while poolers are on their way to what is wanted.
 const SOON: Duration = Duration::from_secs(1);
 /// And while they are to hold their clients and do not yet: a promotion waits for it, and clients wait for the promotion.
-const QUICKLY: Duration = Duration::from_millis(100);
+const QUICKLY: Duration = Duration::from_millis(25);
 /// For so long after a change.
 const ON_THEIR_WAY: Duration = Duration::from_mins(2);
 /// Longest wait for one answer.

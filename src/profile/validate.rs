@@ -2,6 +2,8 @@
 //!
 //! A part that is wrong is held with a reason; the other parts go on.
 
+use std::sync::Arc;
+
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use k8s_openapi::{
     api::autoscaling::v2::{HorizontalPodAutoscalerBehavior, MetricSpec},
@@ -115,7 +117,7 @@ pub enum DisruptionBound {
 #[derive(Debug, Clone)]
 pub struct RulesPlan {
     /// Every rule group.
-    pub groups: Vec<slo::RuleGroup>,
+    pub groups: Arc<Vec<slo::RuleGroup>>,
     /// Labels of the object that holds them.
     pub labels: std::collections::BTreeMap<String, String>,
     /// The kind of that object.

@@ -15,6 +15,8 @@ pub async fn share(work: &Work<'_>, default_namespace: &str, stop: &Cancellation
     tracing::info!(lease, namespace, identity, shards = count, "waiting for shards");
     let mut member = Member::new(work.client.clone(), &namespace, lease, &identity, count);
     let assigned = member.assigned();
+    let client = member.tenure().limits(work.client);
+    let work = &Work { client: &client, ..*work };
     let result = tokio::select! {
         lost = member.share() => Err(RunError::from(lost)),
         result = carry_out(work, &assigned, stop) => result,

@@ -4,7 +4,10 @@
 //! three days of 250 series reads 2.2 million samples at every evaluation, two recorded series over the same time 17,280.
 //! Below an hour staging would delay a page (by about half the recorded rate's five minutes), and hardly save anything.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
     Indicator, Objective, Options, Rule, Tier, Window, alerts,
@@ -88,7 +91,7 @@ pub(super) fn ratio_name(window: Duration) -> String {
 }
 
 struct Recorder {
-    labels: BTreeMap<String, String>,
+    labels: Arc<BTreeMap<String, String>>,
     rules: Vec<Rule>,
 }
 
@@ -98,17 +101,17 @@ impl Recorder {
         if let Indicator::Composite(_) = objective.indicator {
             labels.insert(composite::LABEL.to_owned(), "true".to_owned());
         }
-        Self { labels, rules: Vec::new() }
+        Self { labels: Arc::new(labels), rules: Vec::new() }
     }
 
     fn record(&mut self, name: impl Into<String>, expr: String) {
-        self.rules.push(Rule::Record { record: name.into(), expr, labels: self.labels.clone() });
+        self.rules.push(Rule::Record { record: name.into(), expr, labels: Arc::clone(&self.labels) });
     }
 
     fn record_with(&mut self, name: impl Into<String>, expr: String, label: &str, value: String) {
         self.record(name, expr);
         if let Some(Rule::Record { labels, .. }) = self.rules.last_mut() {
-            labels.insert(label.to_owned(), value);
+            Arc::make_mut(labels).insert(label.to_owned(), value);
         }
     }
 }
@@ -215,8 +218,9 @@ pub(super) fn window_numbers(objective: &Objective, interval: Duration, series: 
     for window in &objective.further_windows {
         numbers.record(&mut recorder, &suffix(*window), &Reach::Last(*window));
     }
-    recorder.labels.insert("target".to_owned(), objective.target.to_string());
-    recorder.labels.insert("window".to_owned(), objective.span());
+    let labels = Arc::make_mut(&mut recorder.labels);
+    labels.insert("target".to_owned(), objective.target.to_string());
+    labels.insert("window".to_owned(), objective.span());
     recorder.record("plimsoll:objective_info", "vector(1)".to_owned());
     recorder.rules
 }

@@ -1,8 +1,8 @@
 //! Rule groups in the form of a Prometheus rule file and of the spec of a `PrometheusRule`, which are the same.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::api::Duration;
 
@@ -47,9 +47,9 @@ pub enum Rule {
         record: String,
         /// What is written.
         expr: String,
-        /// Labels put on the result.
-        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-        labels: BTreeMap<String, String>,
+        /// Labels put on the result. Shared: an objective has the same on nearly all of its series.
+        #[serde(skip_serializing_if = "none", serialize_with = "shared")]
+        labels: Arc<BTreeMap<String, String>>,
     },
     /// An alerting rule.
     Alert {
@@ -68,6 +68,14 @@ pub enum Rule {
         /// Texts of the alert; Go templates.
         annotations: BTreeMap<String, String>,
     },
+}
+
+fn none(labels: &Arc<BTreeMap<String, String>>) -> bool {
+    labels.is_empty()
+}
+
+fn shared<S: Serializer>(labels: &Arc<BTreeMap<String, String>>, serializer: S) -> Result<S::Ok, S::Error> {
+    labels.as_ref().serialize(serializer)
 }
 
 impl Rule {
@@ -98,7 +106,7 @@ mod tests {
             interval: Duration::from_secs(30),
             partial_response_strategy: None,
             rules: vec![
-                Rule::Record { record: "a:b".to_owned(), expr: "1".to_owned(), labels: BTreeMap::new() },
+                Rule::Record { record: "a:b".to_owned(), expr: "1".to_owned(), labels: Arc::default() },
                 Rule::Alert {
                     alert: "A".to_owned(),
                     expr: "a:b > 0".to_owned(),

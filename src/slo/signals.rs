@@ -3,7 +3,7 @@
 //! They are read from the user's series, not from what is recorded for the budget: that is taken over five minutes, and five
 //! minutes are an incident.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Expression, Format, Indicator, Objective, Options, Rule, RuleGroup, WorkloadIdentity, grouping::By,
@@ -100,7 +100,7 @@ pub fn signal_group(
 }
 
 fn record(name: &str, expr: String, labels: BTreeMap<String, String>) -> Rule {
-    Rule::Record { record: name.to_owned(), expr, labels }
+    Rule::Record { record: name.to_owned(), expr, labels: Arc::new(labels) }
 }
 
 /// Requests, requests in flight, and series, of a histogram of durations.

@@ -81,7 +81,6 @@ async fn a_minimal_profile_gets_the_defaults() {
             {"kind": "PodDisruptionBudget", "name": "web", "state": "Applied"},
         ])
     );
-    cluster.wait_for_event("web", "Ready").await;
     assert_eq!(cluster.get("ConfigMap", "web-slo").await, None, "no objectives, no rules");
     assert_eq!(cluster.get("PrometheusRule", "web-slo").await, None, "no objectives, no rules");
 

@@ -1,13 +1,13 @@
 //! The object that holds the rules: a `PrometheusRule`, a `VMRule`, or the same as a file in a `ConfigMap`.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use serde::Serialize;
 
 use super::{absent, metadata, rules_name, unbuildable};
 use crate::{
-    kube::{PrometheusRule, PrometheusRuleSpec, VMRule, VMRuleSpec},
+    kube::{PrometheusRule, PrometheusRuleSpec, RuleGroups, VMRule, VMRuleSpec},
     profile::{
         children::Plan,
         validate::{Part, Profile, RuleKind, RulesPlan},
@@ -26,35 +26,34 @@ pub fn build(profile: &Profile) -> (Plan<PrometheusRule>, Plan<VMRule>, Plan<Con
         Part::Wanted(plan) => plan,
     };
     match plan.kind {
-        RuleKind::PrometheusRule => (apply(rule(profile, plan)), absent(), absent()),
-        RuleKind::VMRule => (absent(), apply(vm_rule(profile, plan)), absent()),
+        RuleKind::PrometheusRule => (Plan::Apply(Box::new(rule(profile, plan))), absent(), absent()),
+        RuleKind::VMRule => (absent(), Plan::Apply(Box::new(vm_rule(profile, plan))), absent()),
         RuleKind::ConfigMap => {
-            let map = rule_file_text(&plan.groups).map(|text| rule_file(profile, plan, text));
-            (absent(), absent(), apply(map))
+            let file = rule_file_text(&plan.groups).map_or_else(
+                |error| unbuildable(error.to_string()),
+                |text| Plan::Apply(Box::new(rule_file(profile, plan, text))),
+            );
+            (absent(), absent(), file)
         }
     }
 }
 
-fn apply<K>(built: Result<K, impl std::fmt::Display>) -> Plan<K> {
-    built.map_or_else(|error| unbuildable(error.to_string()), |object| Plan::Apply(Box::new(object)))
-}
-
-fn rule(profile: &Profile, plan: &RulesPlan) -> Result<PrometheusRule, serde_json::Error> {
-    let mut rule = PrometheusRule::new(&rules_name(&profile.name), PrometheusRuleSpec { groups: groups(plan)? });
+fn rule(profile: &Profile, plan: &RulesPlan) -> PrometheusRule {
+    let mut rule = PrometheusRule::new(&rules_name(&profile.name), PrometheusRuleSpec { groups: groups(plan) });
     rule.metadata = metadata(profile, rules_name(&profile.name));
     label(&mut rule.metadata.labels, plan);
-    Ok(rule)
+    rule
 }
 
-fn vm_rule(profile: &Profile, plan: &RulesPlan) -> Result<VMRule, serde_json::Error> {
-    let mut rule = VMRule::new(&rules_name(&profile.name), VMRuleSpec { groups: groups(plan)? });
+fn vm_rule(profile: &Profile, plan: &RulesPlan) -> VMRule {
+    let mut rule = VMRule::new(&rules_name(&profile.name), VMRuleSpec { groups: groups(plan) });
     rule.metadata = metadata(profile, rules_name(&profile.name));
     label(&mut rule.metadata.labels, plan);
-    Ok(rule)
+    rule
 }
 
-fn groups(plan: &RulesPlan) -> Result<Vec<serde_json::Value>, serde_json::Error> {
-    plan.groups.iter().map(serde_json::to_value).collect()
+fn groups(plan: &RulesPlan) -> RuleGroups {
+    RuleGroups::Built(Arc::clone(&plan.groups))
 }
 
 fn rule_file(profile: &Profile, plan: &RulesPlan, text: String) -> ConfigMap {

@@ -18,6 +18,14 @@ use crate::{
     },
 };
 
+/// Objects in one page of a list: all of a page are in memory at once, whole, and little of them is kept.
+const PAGE: u32 = 100;
+
+/// Lists everything in small pages, and watches it.
+pub(super) fn in_pages() -> watcher::Config {
+    watcher::Config::default().page_size(PAGE)
+}
+
 impl Controller {
     /// Every watch goes through here: what is in another process' shards goes no further.
     pub(super) fn watched<K: Resource, S: Stream<Item = watcher::Result<watcher::Event<K>>>>(

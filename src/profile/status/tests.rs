@@ -196,7 +196,7 @@ fn the_first_minutes_of_a_profile_are_no_warning() {
     };
     let nothing_yet = status_of(&profile, &observed(), &all_applied(), Answer::Given(std::sync::Arc::default()));
     assert_eq!(condition(&nothing_yet, "MetricsAvailable").0, "False");
-    assert_eq!(warnings(&PerformanceProfileStatus::default(), &nothing_yet), 0);
+    assert_eq!(transitions(&PerformanceProfileStatus::default(), &nothing_yet), [], "what all expect is no news");
     profile.status = Some(nothing_yet.clone());
     let well = status_of(&profile, &observed(), &all_applied(), given(0.9, 10, &GROUPS));
     assert_eq!(warnings(&nothing_yet, &well), 0);

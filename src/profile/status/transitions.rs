@@ -46,11 +46,8 @@ pub fn transitions(old: &PerformanceProfileStatus, new: &PerformanceProfileStatu
                 reason: condition.type_.clone(),
                 note: condition.message.clone(),
             }),
-            ("True", None) if condition.type_ == conditions::READY => all.push(Transition {
-                warning: false,
-                reason: condition.type_.clone(),
-                note: condition.message.clone(),
-            }),
+            // A new profile that is in place is what everybody expects: its status says so, and thousands of them bring no
+            // thousands of events.
             _ => {}
         }
     }

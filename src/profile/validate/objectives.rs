@@ -1,5 +1,7 @@
 //! From the objectives of a profile to rule groups.
 
+use std::sync::Arc;
+
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
@@ -97,7 +99,7 @@ pub fn rules(
         tenancy::label_alerts(&mut groups, fence);
     }
     rule_object::partial_response(profile, settings, kind, &mut groups, findings);
-    (sound, Part::Wanted(RulesPlan { groups, labels: rule_object::labels(profile, settings), kind }))
+    (sound, Part::Wanted(RulesPlan { groups: Arc::new(groups), labels: rule_object::labels(profile, settings), kind }))
 }
 
 /// The pools that the operator runs, which have alerts of their own.

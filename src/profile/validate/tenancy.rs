@@ -132,7 +132,7 @@ mod tests {
     fn of_services(spec: &str, settings: &Settings) -> Vec<String> {
         let checked = validate(&profile(spec), &observed(), settings);
         let Part::Wanted(plan) = checked.rules else { panic!("{spec}: {:?}", checked.rules) };
-        let rules = plan.groups.into_iter().flat_map(|group| group.rules);
+        let rules = plan.groups.iter().cloned().flat_map(|group| group.rules);
         rules.map(|rule| rule.expr().to_owned()).collect()
     }
 

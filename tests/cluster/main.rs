@@ -32,6 +32,7 @@ mod modes;
 mod names;
 mod paused;
 mod pooling;
+mod pooling_rollouts;
 mod process;
 mod prometheus;
 mod rules;

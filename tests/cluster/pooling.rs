@@ -31,7 +31,7 @@ const CHILDREN: [(&str, &str); 11] = [
 ];
 
 /// Poolers whose pods no node takes: what runs in them is not this suite's matter.
-fn pooled(more: &str) -> String {
+pub fn pooled(more: &str) -> String {
     let more = more.lines().flat_map(|line| ["\n    ", line]).collect::<String>();
     profile_with(
         "web",
@@ -49,7 +49,7 @@ fn pooled(more: &str) -> String {
     )
 }
 
-async fn operator(cluster: &Cluster) -> Operator {
+pub async fn operator(cluster: &Cluster) -> Operator {
     cluster.apply_yaml(&deployment("web", 1)).await;
     Launch::new(cluster).arguments(&["--agent-image", "localhost/none:1"]).start().await
 }

@@ -1,6 +1,8 @@
 //! The poolers.
 
-use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec, StatefulSetUpdateStrategy};
+use k8s_openapi::api::apps::v1::{
+    RollingUpdateStatefulSetStrategy, StatefulSet, StatefulSetSpec, StatefulSetUpdateStrategy,
+};
 
 use super::{metadata, pooler_name, pooler_pods_name, selector, template};
 use crate::profile::validate::{PoolingPlan, Profile};
@@ -21,7 +23,12 @@ pub fn build(profile: &Profile, plan: &PoolingPlan) -> StatefulSet {
             revision_history_limit: Some(3),
             update_strategy: Some(StatefulSetUpdateStrategy {
                 type_: Some("RollingUpdate".to_owned()),
-                rolling_update: None,
+                // Without a partition Kubernetes 1.37 makes a pod that was not ready at a change from the old template, and removes it
+                // again at once, without end: what counts as current then is by ordinals, and it replaces those that are not ready first.
+                rolling_update: Some(RollingUpdateStatefulSetStrategy {
+                    partition: Some(0),
+                    ..RollingUpdateStatefulSetStrategy::default()
+                }),
             }),
             template: template::template(profile, plan),
             ..StatefulSetSpec::default()

@@ -3,8 +3,12 @@
 
 # Hold the clients, promote, name the new one, let them go: what docs/pooling.md says, with its commands.
 switchover() { # FROM TO POOLERS
+  local waiting
+  k wait "$profiles/auth" --for=jsonpath='{.status.pooling.paused}'="$3/$3" --timeout=20s >/dev/null & waiting=$!
+  # It watches by then: its start takes none of the clients' time.
+  sleep 1; begun=$(now)
   pooling '{"paused":true}'
-  k wait "$profiles/auth" --for=jsonpath='{.status.pooling.paused}'="$3/$3" --timeout=20s >/dev/null || return 1
+  wait "$waiting" || return 1
   held=$(since "$begun")
   promote "$2" "$1" || return 1
   promoted=$(since "$begun")
@@ -18,7 +22,7 @@ row_switchover() { # three times under ten writers
   for ((i = 1; i <= ${REPEAT:-3}; i++)); do
     from=$primary to=$((primary % 3 + 1))
     begin writers --clients 10; sleep 2
-    poolers=$(instances) begun=$(now)
+    poolers=$(instances)
     switchover "$from" "$to" "$poolers" || { stop 'the switchover did not go on'; break; }
     await 20 'every pooler to serve again' every_pooler '.phase == "Running"'
     sleep 3

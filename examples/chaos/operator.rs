@@ -88,6 +88,11 @@ impl Replica {
         kill(Pid::from_raw(self.pid()), signal).with_context(|| format!("{signal} to the operator"))
     }
 
+    /// Its node is gone: SIGKILL, and no kubelet starts it again under its name.
+    pub fn lose(&self) {
+        self.stop.cancel();
+    }
+
     /// The present process.
     pub fn pid(&self) -> i32 {
         self.pid.load(Ordering::Relaxed)

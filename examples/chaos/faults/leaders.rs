@@ -12,13 +12,13 @@ use crate::{audit::Entry, proxy::Weather, scene::Scene};
 /// Longest time without a leader: the lease lasts 15 s, and is looked at every 2 s.
 const TAKEOVER: Duration = Duration::from_secs(20);
 
-/// The leader dies in the middle of the work.
+/// The leader dies in the middle of the work, and its node with it: started again under its name it would lead at once.
 pub async fn killed(scene: &mut Scene<'_>) -> Result<Verdict> {
     two(scene).await?;
     let after = scene.random.between(Duration::from_secs(1), Duration::from_secs(6));
     let harm = async {
         tokio::time::sleep(after).await;
-        scene.replica(0)?.signal(Signal::SIGKILL)?;
+        scene.replica(0)?.lose();
         scene.wait_for_leader("second").await
     };
     let (took, ()) = tokio::try_join!(harm, scene.play())?;

@@ -54,6 +54,19 @@ impl Lab {
         kill(self.pid(component)?, signal).with_context(|| format!("{signal} to {component}"))
     }
 
+    /// Kills a component, and waits until it has gone: until then its port is taken.
+    pub async fn kill(&self, component: &str) -> Result<()> {
+        let pid = self.pid(component)?;
+        self.signal(component, Signal::SIGKILL)?;
+        for _ in 0..100 {
+            if kill(pid, None).is_err() {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        bail!("{component} does not go")
+    }
+
     /// Starts what does not run, and waits until the API server is ready.
     pub async fn up(&self) -> Result<()> {
         let lab = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/lab");

@@ -52,7 +52,7 @@ pub async fn api_server_killed(scene: &mut Scene<'_>) -> Result<Verdict> {
     let harm = async {
         tokio::time::sleep(after).await;
         let began = Instant::now();
-        scene.run.lab.signal("kube-apiserver", Signal::SIGKILL)?;
+        scene.run.lab.kill("kube-apiserver").await?;
         scene.run.lab.up().await?;
         anyhow::Ok(began.elapsed())
     };

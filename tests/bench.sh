@@ -2,6 +2,8 @@
 # Figures of the release binary against the lab's API server, for people to read; nothing here passes or fails.
 #
 #   tests/bench.sh [SIZES] [STEADY-SECONDS]     default 100,1000,5000 and 300
+#
+# NO_PIPELINE=1 leaves the pure pipeline out.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 eval "$(tests/lab/lab env)"

@@ -13,12 +13,14 @@ mod error;
 mod evaluation;
 mod finding;
 pub mod freeze;
+mod kept;
 mod observe;
 pub mod overlay;
 mod own_status;
 mod poolers;
 mod publish;
 mod reconcile;
+pub mod rules;
 mod settings;
 mod status;
 #[cfg(test)]
@@ -27,8 +29,6 @@ mod triggers;
 pub mod validate;
 mod workloads;
 
-use kube::core::DeserializeGuard;
-
 pub use acting::Acting;
 pub use adoption::Adoptable;
 pub use children::{Applied, Children, Desired, Live, Outcome, Plan, PoolerChildren, Stage, Why};
@@ -36,10 +36,6 @@ pub use collector::WorkloadCollector;
 pub use controller::{Controller, Shared};
 pub use error::Error;
 pub use finding::{Finding, Level};
+pub use kept::Kept;
 pub use observe::{Observed, Rivals, TargetState, Workload};
 pub use settings::{PoolerImages, Settings};
-
-use crate::api::v1alpha1::PerformanceProfile;
-
-/// A profile as the watch gives it: one that cannot be decoded must not stop the others.
-pub type Guarded = DeserializeGuard<PerformanceProfile>;

@@ -94,7 +94,7 @@ pub fn render(files: &[PathBuf], rule_file: bool, settings: &Settings) -> Result
             notes.push(format!("{}: note: no poolers are rendered: {}", manifest.file.display(), why.message));
         }
         if let Part::Wanted(rules) = &checked.rules {
-            groups.extend(rules.groups.iter().cloned());
+            groups.extend(rules.rules.groups());
         }
         let Children { autoscaler, disruption_budget, rule, vm_rule, rule_file: map, pooler } =
             build(&checked, &Acting::default());

@@ -69,7 +69,7 @@ pub struct Identity {
 }
 
 /// One objective: so many per cent of the events over a window are good.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Objective {
     /// Which one.
     pub identity: Identity,
@@ -110,6 +110,13 @@ impl Objective {
         self.calendar.as_ref().map_or_else(|| self.window.to_string(), |periods| periods.kind.to_owned())
     }
 
+    /// Names of its rule groups: the burn rates', and that of the numbers over whole windows.
+    pub fn groups(&self) -> [String; 2] {
+        // No name of an object holds a colon: the second cannot collide with that of another objective.
+        let name = self.identity.group();
+        [name.clone(), format!("{name}:window")]
+    }
+
     /// Every rolling window.
     fn windows(&self) -> impl Iterator<Item = Window> {
         [self.window].into_iter().chain(self.further_windows.iter().copied())
@@ -117,7 +124,7 @@ impl Objective {
 }
 
 /// How the alerts of a profile look.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Alerting {
     /// Labels added to every alert. Those that identify the objective cannot be set.
     pub labels: BTreeMap<String, String>,
@@ -138,7 +145,7 @@ pub struct Alerting {
 }
 
 /// What decides that a budget burns too fast.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Threshold {
     /// The share of bad events within a window, against a multiple of the share that is allowed. A failure at night weighs
     /// as much as many at noon.
@@ -164,7 +171,7 @@ impl Default for Alerting {
 }
 
 /// What the installation's Prometheus does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Options {
     /// The interval of the rule groups. Default 30s; at most 2m, or numbers go stale from one evaluation to the next.
     pub evaluation_interval: Duration,
@@ -195,21 +202,15 @@ pub fn objective_groups_every(
 ) -> Vec<RuleGroup> {
     let tiers = tiers(objective.window, objective.target, options);
     let series = record::Series::new(objective);
-    let name = objective.identity.group();
+    let [name, of_windows] = objective.groups();
     let mut rules = record::burn_rates(objective, &tiers.active, options, &series);
     rules.extend(alerts::present(objective, &tiers.active, alerting, options, &series));
     let rollup = Duration::from_millis(options.evaluation_interval.as_millis() * evaluations);
     let mut numbers = record::window_numbers(objective, rollup, &series);
     numbers.extend(alerts::budget(objective, alerting, options, &series));
     vec![
-        RuleGroup { name: name.clone(), interval: options.evaluation_interval, partial_response_strategy: None, rules },
-        RuleGroup {
-            // No name of an object holds a colon: the group cannot collide with that of another objective.
-            name: format!("{name}:window"),
-            interval: rollup,
-            partial_response_strategy: None,
-            rules: numbers,
-        },
+        RuleGroup { name, interval: options.evaluation_interval, partial_response_strategy: None, rules },
+        RuleGroup { name: of_windows, interval: rollup, partial_response_strategy: None, rules: numbers },
     ]
 }
 

@@ -54,6 +54,7 @@ struct Remembered {
     opinion: u64,
     object: u64,
     owner: u64,
+    recipe: Option<u64>,
 }
 
 /// What an apply did.
@@ -68,22 +69,34 @@ pub enum Change {
 impl AppliedMemory {
     /// Applies the whole opinion about an object, by force: the fields in it are ours. Gives the object as it came back, if anything
     /// was sent. What is not `live` must not be there: it is a conflict, and nothing is written.
+    ///
+    /// `recipe` is a number for all that the opinion follows from, where it is large: with that of the last time it is not looked at.
     pub async fn apply<F: Found>(
         &self,
         api: &Api<F::Kind>,
         desired: &mut F::Kind,
         live: Option<&F>,
+        recipe: Option<u64>,
     ) -> Result<Option<F>, kube::Error> {
         unmarked(desired.meta_mut());
         let name = desired.meta().name.clone().unwrap_or_default();
         let key = key::<F::Kind>(desired.meta());
         let owner = number(controller_of(desired.meta()).unwrap_or_default());
-        let opinion = digest(desired);
-        let remember = |object| self.lock().insert(key, Remembered { opinion, object, owner });
         let known = self.lock().get(&key).copied();
+        if let Some((known, live)) = known.zip(live)
+            && recipe.is_some_and(|recipe| known.recipe == Some(recipe))
+            && known.object == live.fingerprint()
+        {
+            return Ok(None);
+        }
+        let opinion = digest(desired);
+        let remember = |object| self.lock().insert(key, Remembered { opinion, object, owner, recipe });
         if let Some(live) = live {
             match known {
-                Some(known) if known.opinion == opinion && known.object == live.fingerprint() => return Ok(None),
+                Some(known) if known.opinion == opinion && known.object == live.fingerprint() => {
+                    remember(known.object);
+                    return Ok(None);
+                }
                 None if live.applied() == Some(&*text(opinion)) && live.holds(api, desired).await? => {
                     remember(live.fingerprint());
                     return Ok(None);

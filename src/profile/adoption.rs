@@ -82,11 +82,8 @@ pub async fn adoptable(
         status.conditions.iter().find(ready).is_some_and(|one| one.reason == reasons::ADOPTED)
     });
     let namespace = profile.namespace().unwrap_or_default();
-    let here = if wanted || before {
-        stores.autoscalers.in_namespace(&namespace)
-    } else {
-        stores.written_autoscalers(&namespace)
-    };
+    let here =
+        if wanted || before { stores.autoscalers_in(&namespace) } else { stores.written_autoscalers(&namespace) };
     let Foreign { scaled_objects, canaries } =
         if wanted || before { foreign(client, &namespace, apis).await? } else { Foreign::default() };
     let candidates = Candidates { autoscalers: &here, scaled_objects: &scaled_objects, canaries: &canaries };

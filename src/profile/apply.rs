@@ -7,7 +7,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use super::{
     children::{Applied, Children, Desired, Live, Outcome, Plan, Why},
     error::ChildError,
-    observe::{Stores, pruned},
+    observe::{Stores, packed_autoscaler, packed_budget},
 };
 use crate::{
     api::{reasons, v1alpha1::ChildState},
@@ -37,6 +37,8 @@ pub struct Applier<'a> {
     pub profile: &'a str,
     /// The profile's uid: children that another owner has are foreign.
     pub owner_uid: &'a str,
+    /// A number for all that the rules follow from; nothing where there are none.
+    pub recipe: Option<u64>,
 }
 
 /// Every child's outcome, and the failures that are worth another try.
@@ -80,14 +82,14 @@ impl Applier<'_> {
             self.stores.autoscalers.written(
                 (self.namespace, self.profile),
                 version(&answer).as_deref(),
-                pruned(answer),
+                packed_autoscaler(answer),
             );
         }
         let (disruption_budget, answer) =
             self.child(disruption_budget, live_budget.as_deref(), self.profile, &mut errors).await;
         if let Some(answer) = answer {
             let budgets = &self.stores.disruption_budgets;
-            budgets.written((self.namespace, self.profile), version(&answer).as_deref(), pruned(answer));
+            budgets.written((self.namespace, self.profile), version(&answer).as_deref(), packed_budget(answer));
         }
         let (live_rule, live_vm_rule, live_rule_file) =
             (live_rule.as_deref(), live_vm_rule.as_deref(), live_rule_file.as_deref());
@@ -130,7 +132,7 @@ impl Applier<'_> {
         if let Plan::Absent = plan {
             return None;
         }
-        let (outcome, answer) = self.child(plan, live, name, errors).await;
+        let (outcome, answer) = self.child_by(self.recipe, plan, live, name, errors).await;
         if let Some(answer) = answer {
             let version = answer.version().map(ToOwned::to_owned);
             cache.written((self.namespace, name), version.as_deref(), answer);
@@ -164,6 +166,18 @@ impl Applier<'_> {
         name: &str,
         errors: &mut Vec<ChildError>,
     ) -> (Outcome, Option<F>) {
+        self.child_by(None, plan, live, name, errors).await
+    }
+
+    /// As [`Self::child`], of a plan that follows from a `recipe`.
+    async fn child_by<F: Found>(
+        &self,
+        recipe: Option<u64>,
+        plan: Plan<F::Kind>,
+        live: Option<&F>,
+        name: &str,
+        errors: &mut Vec<ChildError>,
+    ) -> (Outcome, Option<F>) {
         let kind = kind::<F::Kind>();
         let api = Api::<F::Kind>::namespaced(self.client.clone(), self.namespace);
         let ours = live.is_none_or(|live| live.controller() == Some(self.owner_uid));
@@ -181,11 +195,13 @@ impl Applier<'_> {
             (Plan::Apply(_), Some(_)) if !ours => {
                 return outcome(Some(ChildState::Refused), Some(foreign(kind, name)));
             }
-            (Plan::Apply(mut desired), live) => match in_time(self.write(&api, &mut *desired, name, live)).await {
-                Ok(None) => return outcome(Some(ChildState::Refused), Some(foreign(kind, name))),
-                Ok(Some(Wrote { change, answer })) => Ok((Some(ChildState::Applied), change, answer)),
-                Err(error) => Err(error),
-            },
+            (Plan::Apply(mut desired), live) => {
+                match in_time(self.write(&api, &mut *desired, name, live, recipe)).await {
+                    Ok(None) => return outcome(Some(ChildState::Refused), Some(foreign(kind, name))),
+                    Ok(Some(Wrote { change, answer })) => Ok((Some(ChildState::Applied), change, answer)),
+                    Err(error) => Err(error),
+                }
+            }
         };
         match result {
             Ok((state, change, answer)) => {
@@ -211,13 +227,14 @@ impl Applier<'_> {
         desired: &mut F::Kind,
         name: &str,
         live: Option<&F>,
+        recipe: Option<u64>,
     ) -> Result<Option<Wrote<F>>, kube::Error> {
-        match self.memory.apply(api, desired, live).await {
+        match self.memory.apply(api, desired, live, recipe).await {
             // Something is there that no watch shows: somebody else's, or one of ours that has lost its labels.
             Err(error) if live.is_none() && categorize(&error) == Category::Conflict => match F::read(api, name).await?
             {
                 Some(found) if found.controller() != Some(self.owner_uid) => Ok(None),
-                Some(found) => self.memory.apply(api, desired, Some(&found)).await.map(Wrote::of).map(Some),
+                Some(found) => self.memory.apply(api, desired, Some(&found), recipe).await.map(Wrote::of).map(Some),
                 None => Err(error),
             },
             written => written.map(Wrote::of).map(Some),

@@ -131,13 +131,13 @@ fn sizes(view: &View) -> Vec<Size> {
     let all = view.stores.profiles.state();
     let mut sizes: Vec<_> = all
         .iter()
-        .filter_map(|guarded| guarded.0.as_ref().ok())
+        .filter_map(|kept| kept.read().ok())
         .map(|profile| {
             let namespace = profile.namespace().unwrap_or_default();
             let name = profile.name_any();
             let target = &profile.spec.target_ref;
             let uid = profile.uid().unwrap_or_default();
-            let autoscaler = view.stores.autoscalers.get(&namespace, &name);
+            let autoscaler = view.stores.autoscaler(&namespace, &name);
             let ours = autoscaler.filter(|autoscaler| is_owned_by(&autoscaler.metadata, &uid));
             Size {
                 ready: view
@@ -146,9 +146,9 @@ fn sizes(view: &View) -> Vec<Size> {
                     .get(&target.kind, &namespace, &target.name)
                     .map(|seen| i64::from(seen.ready)),
                 autoscaler: ours.map(|autoscaler| scaler(&autoscaler)),
-                rollout_allowed: rollout_allowed(profile),
+                rollout_allowed: rollout_allowed(&profile),
                 overrides: 0,
-                enforcement: enforced(profile),
+                enforcement: enforced(&profile),
                 namespace,
                 profile: name,
             }

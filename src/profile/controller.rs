@@ -13,7 +13,7 @@ use k8s_openapi::{
     },
 };
 use kube::{
-    Api, Client, Resource, ResourceExt,
+    Api, Client, Resource,
     core::{ApiResource, DynamicObject, PartialObjectMeta},
     runtime::{
         self, WatchStreamExt,
@@ -28,10 +28,11 @@ use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Guarded,
+    Kept,
     collector::{Overrides, View},
     enforcer::{Decisions, Enforcer},
-    observe::{Claim, Stores, TargetKinds, prune, pruned},
+    kept::key,
+    observe::{Claim, Stores, TargetKinds, packed_autoscaler, packed_budget},
     own_status::OwnStatus,
     poolers::{PoolerWatch, Poolers},
     reconcile::{Context, reconcile, retry},
@@ -53,7 +54,7 @@ const DEBOUNCE: Duration = Duration::from_millis(10);
 mod poolers;
 mod watched;
 
-use watched::{in_pages, pruned_budget, stubs};
+use watched::{in_pages, stubs};
 
 /// Time between two clearances of what is remembered of profiles that are gone.
 const TIDY: Duration = Duration::from_mins(10);
@@ -152,16 +153,16 @@ impl Controller {
             .reconcile_on(triggers(
                 autoscaler_events,
                 autoscalers,
-                pruned,
-                triggers::same_autoscaler,
-                move |autoscaler| triggers::of_autoscaler(autoscaler, &s1),
+                packed_autoscaler,
+                triggers::unpacked(triggers::same_autoscaler),
+                move |autoscaler| triggers::of_autoscaler(&autoscaler.unpack(), &s1),
             ))
             .reconcile_on(triggers(
                 budget_events,
                 disruption_budgets,
-                pruned_budget,
-                triggers::same_disruption_budget,
-                move |budget| triggers::of_disruption_budget(budget, &s2),
+                packed_budget,
+                triggers::unpacked(triggers::same_disruption_budget),
+                move |budget| triggers::of_disruption_budget(&budget.unpack(), &s2),
             ))
             .reconcile_on(stubs(self.metadata::<ConfigMap>(ours.clone()), rule_files))
             .reconcile_on(stubs(self.rules::<PrometheusRule>(ours.clone(), |apis| apis.prometheus_rule), rules))
@@ -183,17 +184,11 @@ impl Controller {
         tokio::join!(running, tidying, enforcing, watching, giving_back);
     }
 
-    fn watching(
-        &self,
-        stores: &Stores,
-        poolers: Poolers,
-        news: mpsc::UnboundedSender<ObjectRef<Guarded>>,
-    ) -> PoolerWatch {
+    fn watching(&self, stores: &Stores, poolers: Poolers, news: mpsc::UnboundedSender<ObjectRef<Kept>>) -> PoolerWatch {
         PoolerWatch {
             client: self.shared.client.clone(),
             namespace: self.namespace.clone(),
-            profiles: stores.profiles.clone(),
-            autoscalers: stores.autoscalers.clone(),
+            stores: stores.clone(),
             poolers,
             news,
             shards: self.shared.shards.clone(),
@@ -232,14 +227,13 @@ impl Controller {
     /// The profiles: into the store, and those to reconcile. What this process has written into a status is no reason to look again.
     fn profiles(
         &self,
-        writer: reflector::store::Writer<Guarded>,
+        writer: reflector::store::Writer<Kept>,
         stores: &Stores,
-        claimed: mpsc::UnboundedSender<ObjectRef<Guarded>>,
+        claimed: mpsc::UnboundedSender<ObjectRef<Kept>>,
         own_status: &OwnStatus,
-    ) -> impl Stream<Item = Result<Guarded, watcher::Error>> + use<> {
+    ) -> impl Stream<Item = Result<Kept, watcher::Error>> + use<> {
         let (stores, own_status) = (stores.clone(), own_status.clone());
-        self.watched(watcher(self.api::<Guarded>(), in_pages()).default_backoff())
-            .modify(prune)
+        self.watched(watcher(self.api::<Kept>(), in_pages()).default_backoff())
             .inspect_ok(move |event| {
                 for Changed { before, now } in stores.claims.note_of(event, Claim::of) {
                     if before != now {
@@ -311,7 +305,7 @@ impl Controller {
         kind: &'static str,
         stores: &Stores,
         cache: Cache<Seen>,
-    ) -> impl Stream<Item = ObjectRef<Guarded>> + use<K>
+    ) -> impl Stream<Item = ObjectRef<Kept>> + use<K>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
     {
@@ -325,7 +319,7 @@ impl Controller {
         triggers(events, cache, seen_object, Seen::same, move |workload| triggers::of_workload(workload, kind, &stores))
     }
 
-    fn news(&self, profiles: Store<Guarded>) -> impl Stream<Item = ObjectRef<Guarded>> + use<> {
+    fn news(&self, profiles: Store<Kept>) -> impl Stream<Item = ObjectRef<Kept>> + use<> {
         let receiver = self.shared.news.subscribe();
         stream::unfold(receiver, |mut receiver| async move {
             match receiver.recv().await {
@@ -340,20 +334,17 @@ impl Controller {
 }
 
 /// The profiles that news are about: all that have objectives, where they are about all.
-fn concerned(profiles: &Store<Guarded>, news: Option<&Vec<News>>) -> Vec<ObjectRef<Guarded>> {
+fn concerned(profiles: &Store<Kept>, news: Option<&Vec<News>>) -> Vec<ObjectRef<Kept>> {
     let about_all = news.is_none_or(|news| news.iter().any(|(_, name)| name.is_empty()));
     let all = profiles.state();
     all.iter()
-        .filter(|guarded| guarded.0.as_ref().is_ok_and(|profile| !profile.spec.objectives.is_empty()))
-        .filter(|guarded| {
-            let key = (guarded.namespace().unwrap_or_default(), guarded.name_any());
-            about_all || news.is_some_and(|news| news.contains(&key))
-        })
-        .map(|guarded| ObjectRef::from_obj(&**guarded))
+        .filter(|kept| kept.asks().objectives)
+        .filter(|kept| about_all || news.is_some_and(|news| news.contains(&key(kept))))
+        .map(|kept| ObjectRef::from_obj(&**kept))
         .collect()
 }
 
-fn received(receiver: mpsc::UnboundedReceiver<ObjectRef<Guarded>>) -> impl Stream<Item = ObjectRef<Guarded>> {
+fn received(receiver: mpsc::UnboundedReceiver<ObjectRef<Kept>>) -> impl Stream<Item = ObjectRef<Kept>> {
     stream::unfold(receiver, |mut receiver| async move { receiver.recv().await.map(|profile| (profile, receiver)) })
 }
 
@@ -386,7 +377,7 @@ fn changes(receiver: watch::Receiver<RuleApis>) -> impl Stream<Item = ()> {
     stream::unfold(receiver, |mut receiver| async move { receiver.changed().await.ok().map(|()| ((), receiver)) })
 }
 
-fn log(result: Result<(ObjectRef<Guarded>, controller::Action), controller::Error<super::Error, watcher::Error>>) {
+fn log(result: Result<(ObjectRef<Kept>, controller::Action), controller::Error<super::Error, watcher::Error>>) {
     match result {
         Ok((profile, _)) => tracing::debug!(%profile, "reconciled"),
         // Its children still fire after it is gone (kube#1167).

@@ -19,7 +19,8 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Guarded,
+    Kept,
+    kept::key,
     observe::{Kind, Stores, TargetKinds},
     overlay::own_minimum,
     poolers::Poolers,
@@ -62,7 +63,7 @@ pub struct Enforcer {
     /// What the poolers' agents say.
     pub poolers: Poolers,
     /// Profiles whose decision has changed.
-    pub news: mpsc::UnboundedSender<ObjectRef<Guarded>>,
+    pub news: mpsc::UnboundedSender<ObjectRef<Kept>>,
 }
 
 impl Enforcer {
@@ -86,12 +87,12 @@ impl Enforcer {
         let profiles = self.stores.profiles.state();
         let mut keys = HashSet::new();
         let mut enforced = Vec::new();
-        for guarded in &profiles {
-            let Ok(profile) = &guarded.0 else { continue };
-            let plan = enforcement(profile, now).filter(|_| profile.metadata.deletion_timestamp.is_none());
+        for kept in profiles.iter().filter(|kept| kept.asks().enforcement) {
+            let Ok(profile) = kept.read() else { continue };
+            let plan = enforcement(&profile, now).filter(|_| profile.metadata.deletion_timestamp.is_none());
             if let Some(plan) = plan {
-                keys.insert((profile.namespace().unwrap_or_default(), profile.name_any()));
-                enforced.push((Arc::clone(guarded), plan));
+                keys.insert(key(kept));
+                enforced.push((Arc::clone(kept), plan));
             }
         }
         self.decisions.retain(&keys);
@@ -102,9 +103,9 @@ impl Enforcer {
         // Before the first look nothing is known, which is not the same as numbers that are gone.
         let Some(signals) = &snapshot.answer else { return };
         let cordoned = if enforced.is_empty() { Some(HashSet::new()) } else { self.cordoned().await };
-        for (guarded, plan) in enforced {
-            if let Ok(profile) = &guarded.0 {
-                self.one(profile, plan, signals, cordoned.as_ref(), now).await;
+        for (kept, plan) in enforced {
+            if let Ok(profile) = kept.read() {
+                self.one(&profile, plan, signals, cordoned.as_ref(), now).await;
             }
         }
     }
@@ -125,10 +126,10 @@ impl Enforcer {
         let uid = profile.uid().unwrap_or_default();
         let adopts = profile.spec.autoscaling.as_ref().is_some_and(|a| a.mode == AutoscalingMode::Adopt);
         let autoscaler = self.autoscaler(profile, &uid, adopts);
-        let Some(workload) = self.workload(profile, &key.0, autoscaler.as_deref()).await else { return };
+        let Some(workload) = self.workload(profile, &key.0, autoscaler.as_ref()).await else { return };
         let before = self.decisions.get(&key, &uid);
         if adopts {
-            adopt_bounds(&mut plan, autoscaler.as_deref(), profile, before.as_deref());
+            adopt_bounds(&mut plan, autoscaler.as_ref(), profile, before.as_deref());
         }
         let mut memory = match &before {
             Some(decided) => decided.decision.memory.clone(),
@@ -150,7 +151,7 @@ impl Enforcer {
             signals,
             workload: &workload,
             pods,
-            autoscaler: autoscaler.as_deref(),
+            autoscaler: autoscaler.as_ref(),
             maintenance,
             capacity_per_pod,
             pool_waiting: self.poolers.get(&key).and_then(|seen| seen.waiting_idle),
@@ -188,12 +189,7 @@ impl Enforcer {
     }
 
     /// The autoscaler that scales the target: ours, or the one that is adopted.
-    fn autoscaler(
-        &self,
-        profile: &PerformanceProfile,
-        uid: &str,
-        adopts: bool,
-    ) -> Option<Arc<HorizontalPodAutoscaler>> {
+    fn autoscaler(&self, profile: &PerformanceProfile, uid: &str, adopts: bool) -> Option<HorizontalPodAutoscaler> {
         let namespace = profile.namespace().unwrap_or_default();
         let of = |target: &TargetRef, ours: bool| {
             let found = self.stores.autoscalers_of(&namespace, target);

@@ -140,16 +140,15 @@ fn rules_loaded(profile: &Profile, loaded: &Loaded) -> RulesLoaded {
         Loaded::Groups { groups, selectors } => (groups, selectors),
     };
     // The group of the workload has only alerts, and is not asked for by the names of its rules.
-    let recording = |group: &&slo::RuleGroup| group.rules.iter().any(|rule| matches!(rule, slo::Rule::Record { .. }));
-    let expected = || plan.groups.iter().filter(recording).map(|group| group.name.as_str());
-    if let Some(name) = expected().find(|name| !groups.contains_key(*name)) {
+    let expected = plan.rules.recording();
+    if let Some(name) = expected.iter().find(|name| !groups.contains_key(*name)) {
         return RulesLoaded::Missing(format!(
             "Prometheus has no rule group {name}: {}",
             not_loaded(profile, plan, selectors)
         ));
     }
     let failing = |name: &str| groups.get(name).and_then(|GroupState { error, .. }| error.clone());
-    match expected().find_map(|name| failing(name).map(|error| (name, error))) {
+    match expected.iter().find_map(|name| failing(name).map(|error| (name, error))) {
         Some((name, error)) => RulesLoaded::Failing(format!("rule group {name}: {error}")),
         None => RulesLoaded::Yes,
     }

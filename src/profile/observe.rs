@@ -18,7 +18,7 @@ mod stores;
 
 pub use kinds::{Kind, TargetKinds};
 pub use read::Reader;
-pub use stores::{Claim, Stores, owner_of, prune, pruned, same_target};
+pub use stores::{Claim, Stores, owner_of, packed_autoscaler, packed_budget, prune, same_target};
 
 /// Everything that a decision about one profile rests on.
 pub struct Observed {

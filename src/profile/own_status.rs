@@ -8,7 +8,7 @@ use std::{
 
 use kube::ResourceExt;
 
-use super::Guarded;
+use super::Kept;
 use crate::api::v1alpha1::{PerformanceProfile, PerformanceProfileStatus};
 
 /// By the profile's uid: the version that the write made, and what was written.
@@ -29,7 +29,7 @@ impl OwnStatus {
     }
 
     /// Whether this is the profile just as the last write left it. It is forgotten then: the watch has caught up.
-    pub fn is_own(&self, profile: &Guarded) -> bool {
+    pub fn is_own(&self, profile: &Kept) -> bool {
         let (Some(uid), Some(version)) = (profile.uid(), number(profile.resource_version().as_deref())) else {
             return false;
         };
@@ -76,8 +76,6 @@ fn number(version: Option<&str>) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use kube::core::DeserializeGuard;
-
     use super::*;
 
     fn profile(version: &str) -> PerformanceProfile {
@@ -92,7 +90,7 @@ mod tests {
     #[test]
     fn what_was_written_is_known_until_the_watch_shows_it() {
         let own = OwnStatus::default();
-        let guarded = |version: &str| DeserializeGuard(Ok(profile(version)));
+        let guarded = |version: &str| Kept::from(profile(version));
         let status = PerformanceProfileStatus { observed_generation: Some(3), ..PerformanceProfileStatus::default() };
         own.wrote(Some("u"), Some("20"), status);
         let seen =

@@ -8,23 +8,16 @@ use std::{
 };
 
 use futures::{StreamExt, stream};
-use k8s_openapi::{
-    api::{autoscaling::v2::HorizontalPodAutoscaler, core::v1::Pod},
-    jiff::Timestamp,
-};
-use kube::{
-    Api, Client, ResourceExt,
-    api::ListParams,
-    runtime::reflector::{ObjectRef, Store},
-};
+use k8s_openapi::{api::core::v1::Pod, jiff::Timestamp};
+use kube::{Api, Client, ResourceExt, api::ListParams, runtime::reflector::ObjectRef};
 use prometheus_http_query::reqwest;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::{Guarded, build::pooler_name, enforcer::Key, validate::declared_pooling};
+use super::{Kept, build::pooler_name, enforcer::Key, kept::key, observe::Stores};
 use crate::{
     api::{USER_AGENT, labels},
-    kube::{Cache, message},
+    kube::message,
     pooler::{report::Report, wanted::AGENT_PORT},
     shard::Shards,
 };
@@ -142,14 +135,12 @@ pub struct PoolerWatch {
     pub client: Client,
     /// The namespace; all where it is nothing.
     pub namespace: Option<String>,
-    /// Every profile.
-    pub profiles: Store<Guarded>,
-    /// Every autoscaler: it measures the poolers' CPU.
-    pub autoscalers: Cache<HorizontalPodAutoscaler>,
+    /// Every profile, and every autoscaler: it measures the poolers' CPU.
+    pub stores: Stores,
     /// Where it is kept.
     pub poolers: Poolers,
     /// Profiles about whose poolers there is news.
-    pub news: mpsc::UnboundedSender<ObjectRef<Guarded>>,
+    pub news: mpsc::UnboundedSender<ObjectRef<Kept>>,
     /// The namespaces that this process looks after.
     pub shards: Shards,
 }
@@ -203,10 +194,8 @@ impl PoolerWatch {
 
     /// The profiles that have poolers.
     fn declaring(&self) -> HashSet<Key> {
-        let all = self.profiles.state();
-        let profiles = all.iter().filter_map(|guarded| guarded.0.as_ref().ok());
-        let declaring = profiles.filter(|profile| declared_pooling(profile).is_some());
-        declaring.map(|profile| (profile.namespace().unwrap_or_default(), profile.name_any())).collect()
+        let all = self.stores.profiles.state();
+        all.iter().filter(|kept| kept.asks().pooling).map(|kept| key(kept)).collect()
     }
 
     /// The pods of all poolers, in one request, from the API server's memory.
@@ -265,7 +254,7 @@ impl PoolerWatch {
 
     /// CPU of the poolers against what they are scaled out at, as a ratio; nothing where it is not measured.
     fn cpu(&self, key: &Key) -> Option<f64> {
-        let autoscaler = self.autoscalers.get(&key.0, &pooler_name(&key.1))?;
+        let autoscaler = self.stores.autoscaler(&key.0, &pooler_name(&key.1))?;
         look::cpu_ratio(&autoscaler)
     }
 }

@@ -10,7 +10,7 @@ use kube::{
 use tokio::sync::watch;
 
 use super::{
-    Guarded,
+    Kept,
     acting::acting,
     adoption::{self, Records},
     apply::Applier,
@@ -90,7 +90,7 @@ impl Context {
     pub fn tidy(&self) {
         let profiles = self.stores.profiles.state();
         let uids: HashSet<String> = profiles.iter().filter_map(|profile| profile.uid()).collect();
-        let names: HashSet<String> = profiles.iter().map(|profile| key(profile)).collect();
+        let names: HashSet<String> = profiles.iter().map(|profile| name(profile)).collect();
         self.memory.retain(&uids);
         self.own_status.retain(&uids);
         self.stores.tidy();
@@ -100,20 +100,20 @@ impl Context {
 }
 
 /// Reconciles one profile, in bounded time, and counts it.
-pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Error> {
+pub async fn reconcile(kept: Arc<Kept>, context: Arc<Context>) -> Result<Action, Error> {
     let mut counted = context.metrics.reconcile_started();
-    let result = match &guarded.0 {
+    let result = match kept.read() {
         Ok(profile) if profile.metadata.deletion_timestamp.is_some() => Ok(Action::await_change()),
         Ok(profile) => {
-            let profile = context.own_status.newest(profile);
+            let profile = context.own_status.newest(&profile);
             let limited = tokio::time::timeout(LONGEST, Box::pin(pipeline(&profile, &context))).await;
             limited.unwrap_or(Err(Error::Timeout(LONGEST)))
         }
-        Err(invalid) => context.publisher().undecodable(invalid).await.map(|()| Action::await_change()),
+        Err(invalid) => context.publisher().undecodable(&invalid).await.map(|()| Action::await_change()),
     };
     counted.outcome(result.as_ref().map_or_else(|error| error.category().as_str(), |_| "ok"));
     if result.is_ok() {
-        context.backoff.succeeded(&key(&guarded));
+        context.backoff.succeeded(&name(&kept));
     }
     result
 }
@@ -139,6 +139,7 @@ async fn pipeline(profile: &PerformanceProfile, context: &Context) -> Result<Act
         namespace: &checked.namespace,
         profile: &checked.name,
         owner_uid: profile.metadata.uid.as_deref().unwrap_or_default(),
+        recipe: checked.rules_recipe(),
     };
     let mut applied = Box::pin(writer.apply(desired, &observed.live, &rules_name(&checked.name))).await;
     let client = &context.client;
@@ -199,12 +200,12 @@ fn next_look(facts: &Facts<'_>, now: Timestamp) -> Duration {
 
 /// What to do after a failure: try again after a delay of the profile's own.
 #[expect(clippy::needless_pass_by_value, reason = "the signature is the controller's")]
-pub fn retry(guarded: Arc<Guarded>, error: &Error, context: Arc<Context>) -> Action {
-    let delay = context.backoff.failed(&key(&guarded));
-    tracing::warn!(profile = key(&guarded), %error, category = error.category().as_str(), retry_s = delay.as_secs(), "not reconciled");
+pub fn retry(kept: Arc<Kept>, error: &Error, context: Arc<Context>) -> Action {
+    let delay = context.backoff.failed(&name(&kept));
+    tracing::warn!(profile = name(&kept), %error, category = error.category().as_str(), retry_s = delay.as_secs(), "not reconciled");
     Action::requeue(delay)
 }
 
-fn key(guarded: &Guarded) -> String {
-    format!("{}/{}", guarded.namespace().unwrap_or_default(), guarded.name_any())
+fn name(kept: &Kept) -> String {
+    format!("{}/{}", kept.namespace().unwrap_or_default(), kept.name_any())
 }

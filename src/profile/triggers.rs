@@ -16,18 +16,20 @@ use kube::{
     },
 };
 
+use serde::{Serialize, de::DeserializeOwned};
+
 use super::{
-    Guarded,
+    Kept,
     observe::{Claim, Stores, owner_of},
     workloads::Seen,
 };
 use crate::{
     api::v1alpha1::TargetRef,
-    kube::{Cache, Changed, Found, Stub, Written},
+    kube::{Cache, Changed, Found, Packed, Stub, Written},
 };
 
 /// A profile to look at.
-type Ref = ObjectRef<Guarded>;
+type Ref = ObjectRef<Kept>;
 
 /// How the names of poolers' objects end.
 const POOLERS: &str = "-pgbouncer";
@@ -38,7 +40,7 @@ pub fn triggers<K: Resource, V>(
     events: impl Stream<Item = watcher::Result<Event<K>>>,
     cache: Cache<V>,
     value: fn(K) -> V,
-    same: fn(&V, &V) -> bool,
+    same: impl Fn(&V, &V) -> bool,
     profiles_of: impl Fn(&V) -> Vec<Ref>,
 ) -> impl Stream<Item = Ref> {
     events
@@ -60,6 +62,14 @@ pub fn triggers<K: Resource, V>(
             profiles.retain(|profile| seen.insert(profile.clone()));
             stream::iter(profiles)
         })
+}
+
+/// Whether two packed objects are the `same`.
+pub fn unpacked<K>(same: fn(&K, &K) -> bool) -> impl Fn(&Packed<K>, &Packed<K>) -> bool
+where
+    K: Serialize + DeserializeOwned + Default,
+{
+    move |one, other| one.equals(other) || same(&one.unpack(), &other.unpack())
 }
 
 fn profile(namespace: &str, name: &str) -> Ref {

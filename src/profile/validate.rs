@@ -2,7 +2,10 @@
 //!
 //! A part that is wrong is held with a reason; the other parts go on.
 
-use std::sync::Arc;
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
 
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use k8s_openapi::{
@@ -16,6 +19,7 @@ use super::{
     finding::{Finding, Level},
     observe::{Observed, TargetState, Workload},
     overlay::Scaler,
+    rules::Rules,
     settings::Settings,
 };
 use crate::{
@@ -71,6 +75,17 @@ pub struct Profile {
     pub findings: Vec<Finding>,
 }
 
+impl Profile {
+    /// A number for all that the object with the rules follows from, within this process: with the same number the object is the same.
+    pub fn rules_recipe(&self) -> Option<u64> {
+        let Part::Wanted(RulesPlan { rules, labels, kind }) = &self.rules else { return None };
+        let owner = self.owner.as_ref().map(|owner| (&owner.uid, &owner.name));
+        let mut hasher = DefaultHasher::new();
+        (rules, labels, kind, owner).hash(&mut hasher);
+        Some(hasher.finish())
+    }
+}
+
 /// One part of the profile.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Part<T> {
@@ -116,8 +131,8 @@ pub enum DisruptionBound {
 /// The content of the rules.
 #[derive(Debug, Clone)]
 pub struct RulesPlan {
-    /// Every rule group.
-    pub groups: Arc<Vec<slo::RuleGroup>>,
+    /// What every rule group follows from.
+    pub rules: Arc<Rules>,
     /// Labels of the object that holds them.
     pub labels: std::collections::BTreeMap<String, String>,
     /// The kind of that object.
@@ -125,7 +140,7 @@ pub struct RulesPlan {
 }
 
 /// The kind of the object that holds the rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RuleKind {
     /// Of the Prometheus Operator.
     PrometheusRule,

@@ -8,7 +8,7 @@ use super::{maintenance::Span, record::Series};
 use crate::api::Duration;
 
 /// One week, month or quarter.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Period {
     /// Its name, a label: `2026-W48`, `2026-11`, `2026-Q4`.
     pub name: String,
@@ -17,7 +17,7 @@ pub struct Period {
 }
 
 /// The period in which the rules were written, and the one after it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Periods {
     /// What they are: `week`, `month` or `quarter`.
     pub kind: &'static str,

@@ -7,7 +7,7 @@
 use super::{Decimal, Identity, record::BASE};
 
 /// How the parts make the whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mode {
     /// The whole is as bad as its weakest part: a chain of services, each of which a request needs.
     Weakest,
@@ -16,7 +16,7 @@ pub enum Mode {
 }
 
 /// One part of a composite objective.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Part {
     /// The objective.
     pub identity: Identity,
@@ -25,7 +25,7 @@ pub struct Part {
 }
 
 /// An objective made of others.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Composite {
     /// How the parts make the whole.
     pub mode: Mode,

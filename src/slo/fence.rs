@@ -22,7 +22,7 @@ mod template;
 pub use template::asks_prometheus;
 
 /// One label and the only value of it that a profile may look at.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Fence {
     label: String,
     value: String,

@@ -5,7 +5,7 @@ use std::fmt;
 use super::{promql, record::Series};
 
 /// The labels by which an objective is divided, and the most groups that are followed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Grouping {
     by: Vec<String>,
     limit: u32,

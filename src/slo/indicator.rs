@@ -10,7 +10,7 @@ use super::{
 use crate::api::Duration;
 
 /// What an objective measures. Every kind comes down to two counts over a window: bad events and all events.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Indicator {
     /// Events of counters: requests, jobs, messages.
     Ratio {
@@ -63,7 +63,7 @@ pub enum Indicator {
 }
 
 /// What a histogram of durations measures in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Unit {
     /// As Prometheus asks for.
     #[default]
@@ -73,7 +73,7 @@ pub enum Unit {
 }
 
 /// How a histogram is stored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Format {
     /// A series per bucket, with its upper bound in the label `le`.
     #[default]
@@ -93,7 +93,7 @@ impl Unit {
 }
 
 /// How the bad events of a ratio are told from the others.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum BadEvents {
     /// A counter of the bad ones. Where it has no series yet, nothing bad has happened.
     Errors(Selector),

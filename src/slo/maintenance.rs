@@ -8,7 +8,7 @@ use super::{Options, grouping::By, record::Series};
 use crate::api::Duration;
 
 /// A stretch of time, in seconds since 1970.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span {
     /// Its first second.
     pub start: i64,

@@ -28,7 +28,7 @@ pub struct RuleGroup {
 }
 
 /// What Thanos Ruler does with a rule when a store does not answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum, Hash)]
 #[serde(rename_all = "lowercase")]
 pub enum PartialResponse {
     /// It evaluates what there is, with a warning.

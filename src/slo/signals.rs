@@ -37,7 +37,7 @@ const SCRAPES: u64 = 4;
 const HOUR: u64 = 3_600;
 
 /// What enforcement needs beside the objectives.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct SignalOptions {
     /// How many requests wait for something that more pods do not help.
     pub waiting: Option<Expression>,
@@ -56,15 +56,15 @@ pub const fn is_about_requests(indicator: &Indicator) -> bool {
 }
 
 /// The rule group.
-pub fn signal_group(
+pub fn signal_group<'a>(
     identity: &WorkloadIdentity,
-    objectives: &[Objective],
+    objectives: impl Iterator<Item = &'a Objective> + Clone,
     wanted: &SignalOptions,
     options: &Options,
 ) -> RuleGroup {
     let range = range(options);
     let mut rules = Vec::new();
-    for objective in objectives.iter().filter(|objective| is_about_requests(&objective.indicator)) {
+    for objective in objectives.clone().filter(|objective| is_about_requests(&objective.indicator)) {
         let total = format!("{TOTAL}{{{}}}", objective.identity.matchers());
         let by = By::default();
         let labels = objective.identity.labels();
@@ -78,9 +78,8 @@ pub fn signal_group(
         ("namespace".to_owned(), identity.namespace.clone()),
         ("profile".to_owned(), identity.profile.clone()),
     ]);
-    if let Some((requests, in_flight, count)) =
-        objectives.iter().find_map(|objective| load(&objective.indicator, range))
-    {
+    let mut loads = objectives.filter_map(|objective| load(&objective.indicator, range));
+    if let Some((requests, in_flight, count)) = loads.next() {
         rules.push(record(REQUESTS, requests, labels.clone()));
         rules.push(record(IN_FLIGHT, in_flight, labels.clone()));
         rules.push(record(SERIES, count, labels.clone()));

@@ -15,7 +15,7 @@ fn signals(objectives: &[Objective], wanted: &SignalOptions) -> Vec<RuleGroup> {
     let minute = Duration::from_secs(60);
     let identity = WorkloadIdentity { namespace: "shop".into(), profile: "checkout".into() };
     let options = Options { evaluation_interval: minute, scrape_interval: minute };
-    vec![signal_group(&identity, objectives, wanted, &options)]
+    vec![signal_group(&identity, objectives.iter(), wanted, &options)]
 }
 
 fn latency(format: Format) -> Objective {

@@ -27,8 +27,8 @@ pub async fn give_back_orphans(
     let claims = stores.claims.all();
     let alive: HashSet<Key> = claims.iter().map(|claim| (claim.namespace.clone(), claim.name.clone())).collect();
     let kind = ScalerKind::HorizontalPodAutoscaler;
-    let autoscalers = stores.autoscalers.all();
-    let mut written: Vec<_> = autoscalers.iter().filter_map(|object| written_by(&**object, kind)).collect();
+    let autoscalers = stores.all_written_autoscalers();
+    let mut written: Vec<_> = autoscalers.iter().filter_map(|object| written_by(object, kind)).collect();
     if apis.scaled_object {
         let resource = ScalerKind::ScaledObject.resource();
         let api: Api<DynamicObject> = match namespace {

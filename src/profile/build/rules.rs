@@ -29,7 +29,7 @@ pub fn build(profile: &Profile) -> (Plan<PrometheusRule>, Plan<VMRule>, Plan<Con
         RuleKind::PrometheusRule => (Plan::Apply(Box::new(rule(profile, plan))), absent(), absent()),
         RuleKind::VMRule => (absent(), Plan::Apply(Box::new(vm_rule(profile, plan))), absent()),
         RuleKind::ConfigMap => {
-            let file = rule_file_text(&plan.groups).map_or_else(
+            let file = rule_file_text(&plan.rules.groups()).map_or_else(
                 |error| unbuildable(error.to_string()),
                 |text| Plan::Apply(Box::new(rule_file(profile, plan, text))),
             );
@@ -53,7 +53,8 @@ fn vm_rule(profile: &Profile, plan: &RulesPlan) -> VMRule {
 }
 
 fn groups(plan: &RulesPlan) -> RuleGroups {
-    RuleGroups::Built(Arc::clone(&plan.groups))
+    let rules = Arc::clone(&plan.rules);
+    RuleGroups::wanted(move || rules.groups())
 }
 
 fn rule_file(profile: &Profile, plan: &RulesPlan, text: String) -> ConfigMap {

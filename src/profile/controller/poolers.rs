@@ -12,12 +12,12 @@ use super::{Controller, stubs};
 use crate::{
     api::labels,
     kube::{Cache, PodMonitor, Written},
-    profile::Guarded,
+    profile::Kept,
 };
 
 impl Controller {
     /// What runs the poolers, beside the objects that are watched anyway.
-    pub(super) fn poolers(&self) -> impl Stream<Item = ObjectRef<Guarded>> + use<> {
+    pub(super) fn poolers(&self) -> impl Stream<Item = ObjectRef<Kept>> + use<> {
         let selector =
             format!("{}={},{}={}", labels::MANAGED_BY, labels::MANAGED_BY_VALUE, labels::NAME, labels::PGBOUNCER);
         let ours = || watcher::Config::default().labels(&selector);
@@ -32,7 +32,7 @@ impl Controller {
     }
 
     /// Profiles whose child of this kind has changed in any way.
-    fn owned<K>(&self, config: watcher::Config) -> impl Stream<Item = ObjectRef<Guarded>> + use<K>
+    fn owned<K>(&self, config: watcher::Config) -> impl Stream<Item = ObjectRef<Kept>> + use<K>
     where
         K: Written,
     {

@@ -1,7 +1,6 @@
 //! What of the watches is ours.
 
 use futures::Stream;
-use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::{
     Resource,
     core::PartialObjectMeta,
@@ -12,8 +11,7 @@ use super::Controller;
 use crate::{
     kube::{Cache, Stub, Written},
     profile::{
-        Guarded,
-        observe::pruned,
+        Kept,
         triggers::{self, triggers},
     },
 };
@@ -40,11 +38,6 @@ impl Controller {
 pub(super) fn stubs<K: Written>(
     events: impl Stream<Item = watcher::Result<watcher::Event<PartialObjectMeta<K>>>>,
     cache: Cache<Stub<K>>,
-) -> impl Stream<Item = ObjectRef<Guarded>> {
+) -> impl Stream<Item = ObjectRef<Kept>> {
     triggers(events, cache, Stub::from, triggers::same_stub, triggers::of_stub)
-}
-
-/// Nobody reads the status of a disruption budget here, and it moves with every pod.
-pub(super) fn pruned_budget(budget: PodDisruptionBudget) -> PodDisruptionBudget {
-    PodDisruptionBudget { status: None, ..pruned(budget) }
 }

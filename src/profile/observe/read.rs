@@ -1,6 +1,6 @@
 //! Reads everything that a decision about one profile rests on.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta},
@@ -59,10 +59,10 @@ impl Reader<'_> {
         let adoptable = adoptable(self.client, self.stores, profile, scaler_apis).await;
         let adoptable =
             adoptable.map_err(|source| Error::Read { what: "what scales the target".to_owned(), source })?;
-        let Stores { autoscalers, disruption_budgets, rules: rule_objects, vm_rules, rule_files, .. } = self.stores;
+        let Stores { rules: rule_objects, vm_rules, rule_files, .. } = self.stores;
         let live = Children {
-            autoscaler: autoscalers.get(&namespace, &name),
-            disruption_budget: disruption_budgets.get(&namespace, &name),
+            autoscaler: self.stores.autoscaler(&namespace, &name).map(Arc::new),
+            disruption_budget: self.stores.disruption_budget(&namespace, &name).map(Arc::new),
             // Of an API that is not served any more the watch knows what was.
             rule: rule_apis.prometheus_rule.then(|| rule_objects.get(&namespace, &rules)).flatten(),
             vm_rule: rule_apis.vm_rule.then(|| vm_rules.get(&namespace, &rules)).flatten(),

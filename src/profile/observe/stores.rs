@@ -7,11 +7,12 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 use kube::{Resource, ResourceExt, runtime::reflector::Store};
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     api::{GROUP, annotations, v1alpha1::TargetRef},
-    kube::{Cache, PrometheusRule, RuleApis, Stub, VMRule},
-    profile::{Guarded, error::Error, workloads::Workloads},
+    kube::{Cache, Packed, PrometheusRule, RuleApis, Stub, VMRule},
+    profile::{Kept, error::Error, workloads::Workloads},
 };
 
 /// Longest wait for the first list of a kind.
@@ -24,13 +25,13 @@ const WRITTEN: &str = "written";
 #[derive(Clone)]
 pub struct Stores {
     /// Every profile.
-    pub profiles: Store<Guarded>,
+    pub profiles: Store<Kept>,
     /// What every profile claims.
     pub claims: Cache<Claim>,
     /// Every autoscaler, foreign ones included.
-    pub autoscalers: Cache<HorizontalPodAutoscaler>,
+    pub autoscalers: Cache<Packed<HorizontalPodAutoscaler>>,
     /// Every disruption budget, foreign ones included.
-    pub disruption_budgets: Cache<PodDisruptionBudget>,
+    pub disruption_budgets: Cache<Packed<PodDisruptionBudget>>,
     /// Our rules.
     pub rules: Cache<Stub<PrometheusRule>>,
     /// Our rules for the VictoriaMetrics operator.
@@ -43,12 +44,12 @@ pub struct Stores {
 
 impl Stores {
     /// Empty ones, beside the profiles'.
-    pub fn new(profiles: Store<Guarded>) -> Self {
+    pub fn new(profiles: Store<Kept>) -> Self {
         Self {
             profiles,
             claims: Cache::new(|claim| vec![target_word(&claim.target)]),
-            autoscalers: Cache::new(words_of_autoscaler),
-            disruption_budgets: Cache::new(|budget| vec![word_of_budget(budget)]),
+            autoscalers: Cache::new(Packed::words),
+            disruption_budgets: Cache::new(Packed::words),
             rules: Cache::new(|_| Vec::new()),
             vm_rules: Cache::new(|_| Vec::new()),
             rule_files: Cache::new(|_| Vec::new()),
@@ -75,14 +76,35 @@ impl Stores {
         tokio::time::timeout(FIRST_LIST, listed).await.map_err(|_| Error::NotListed(FIRST_LIST))
     }
 
+    /// The autoscaler of this name.
+    pub fn autoscaler(&self, namespace: &str, name: &str) -> Option<HorizontalPodAutoscaler> {
+        self.autoscalers.get(namespace, name).map(|packed| packed.unpack())
+    }
+
+    /// Every autoscaler of a namespace.
+    pub fn autoscalers_in(&self, namespace: &str) -> Vec<HorizontalPodAutoscaler> {
+        unpacked(&self.autoscalers.in_namespace(namespace))
+    }
+
     /// The autoscalers that scale a target.
-    pub fn autoscalers_of(&self, namespace: &str, target: &TargetRef) -> Vec<Arc<HorizontalPodAutoscaler>> {
-        self.autoscalers.indexed(namespace, &target_word(target))
+    pub fn autoscalers_of(&self, namespace: &str, target: &TargetRef) -> Vec<HorizontalPodAutoscaler> {
+        unpacked(&self.autoscalers.indexed(namespace, &target_word(target)))
     }
 
     /// The autoscalers that carry what some profile has written to them.
-    pub fn written_autoscalers(&self, namespace: &str) -> Vec<Arc<HorizontalPodAutoscaler>> {
-        self.autoscalers.indexed(namespace, WRITTEN)
+    pub fn written_autoscalers(&self, namespace: &str) -> Vec<HorizontalPodAutoscaler> {
+        unpacked(&self.autoscalers.indexed(namespace, WRITTEN))
+    }
+
+    /// The same in all namespaces.
+    pub fn all_written_autoscalers(&self) -> Vec<HorizontalPodAutoscaler> {
+        let all = self.autoscalers.all();
+        all.iter().filter(|packed| packed.has(WRITTEN)).map(|packed| packed.unpack()).collect()
+    }
+
+    /// The disruption budget of this name.
+    pub fn disruption_budget(&self, namespace: &str, name: &str) -> Option<PodDisruptionBudget> {
+        self.disruption_budgets.get(namespace, name).map(|packed| packed.unpack())
     }
 
     /// The profiles that claim what an autoscaler scales.
@@ -101,10 +123,10 @@ impl Stores {
         &self,
         namespace: &str,
         labels: &std::collections::BTreeMap<String, String>,
-    ) -> Vec<Arc<PodDisruptionBudget>> {
+    ) -> Vec<PodDisruptionBudget> {
         let pairs = labels.iter().map(|(key, value)| format!("{key}={value}"));
         let words = pairs.chain([String::new()]);
-        words.flat_map(|word| self.disruption_budgets.indexed(namespace, &word)).collect()
+        words.flat_map(|word| unpacked(&self.disruption_budgets.indexed(namespace, &word))).collect()
     }
 
     /// Forgets what is remembered of objects that are gone.
@@ -119,6 +141,10 @@ impl Stores {
         rule_files.tidy();
         workloads.tidy();
     }
+}
+
+fn unpacked<K: Serialize + DeserializeOwned + Default>(all: &[Arc<Packed<K>>]) -> Vec<K> {
+    all.iter().map(|packed| packed.unpack()).collect()
 }
 
 /// What a profile claims.
@@ -138,14 +164,14 @@ pub struct Claim {
 
 impl Claim {
     /// What a profile claims; one that cannot be decoded claims a workload without a name.
-    pub fn of(guarded: &Guarded) -> Self {
+    pub fn of(kept: &Kept) -> Self {
         let nothing = || TargetRef { api_version: String::new(), kind: String::new(), name: String::new() };
         Self {
-            namespace: guarded.namespace().unwrap_or_default(),
-            name: guarded.name_any(),
-            uid: guarded.uid(),
-            created: guarded.creation_timestamp().map(|time| time.0),
-            target: guarded.0.as_ref().map_or_else(|_| nothing(), |profile| profile.spec.target_ref.clone()),
+            namespace: kept.namespace().unwrap_or_default(),
+            name: kept.name_any(),
+            uid: kept.uid(),
+            created: kept.creation_timestamp().map(|time| time.0),
+            target: kept.read().map_or_else(|_| nothing(), |profile| profile.spec.target_ref),
         }
     }
 
@@ -155,8 +181,20 @@ impl Claim {
     }
 }
 
+/// An autoscaler as it is kept.
+pub fn packed_autoscaler(autoscaler: HorizontalPodAutoscaler) -> Packed<HorizontalPodAutoscaler> {
+    let autoscaler = pruned(autoscaler);
+    Packed::new(&autoscaler, words_of_autoscaler(&autoscaler))
+}
+
+/// A disruption budget as it is kept. Nobody reads its status here, and it moves with every pod.
+pub fn packed_budget(budget: PodDisruptionBudget) -> Packed<PodDisruptionBudget> {
+    let budget = PodDisruptionBudget { status: None, ..pruned(budget) };
+    Packed::new(&budget, vec![word_of_budget(&budget)])
+}
+
 /// Without what nobody reads: the server's bookkeeping, which is often larger than the object.
-pub fn pruned<K: Resource>(mut object: K) -> K {
+fn pruned<K: Resource>(mut object: K) -> K {
     prune(&mut object);
     object
 }

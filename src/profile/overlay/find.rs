@@ -1,7 +1,5 @@
 //! The one object that scales a target: pure.
 
-use std::sync::Arc;
-
 use k8s_openapi::{api::autoscaling::v2::HorizontalPodAutoscaler, apimachinery::pkg::apis::meta::v1::OwnerReference};
 use kube::{
     ResourceExt,
@@ -23,7 +21,7 @@ pub type Refusal = Why;
 #[derive(Debug, Clone, Copy)]
 pub struct Candidates<'a> {
     /// Every autoscaler of the namespace.
-    pub autoscalers: &'a [Arc<HorizontalPodAutoscaler>],
+    pub autoscalers: &'a [HorizontalPodAutoscaler],
     /// Every `ScaledObject` of KEDA.
     pub scaled_objects: &'a [DynamicObject],
     /// Every `Canary` of Flagger.
@@ -43,7 +41,7 @@ pub fn find(target: &TargetRef, owner_uid: &str, candidates: Candidates<'_>) -> 
     let mut autoscalers: Vec<_> = candidates.autoscalers.iter().collect();
     autoscalers.retain(|object| same_target(object, &scaled) && !is_owned_by(&object.metadata, owner_uid));
     let by_keda = |object: &ObjectMeta| controller(object).filter(|owner| is_keda(owner)).cloned();
-    let (theirs, plain): (Vec<&Arc<HorizontalPodAutoscaler>>, Vec<_>) =
+    let (theirs, plain): (Vec<&HorizontalPodAutoscaler>, Vec<_>) =
         autoscalers.into_iter().partition(|object| by_keda(&object.metadata).is_some());
 
     let unknown = theirs.iter().filter_map(|object| by_keda(&object.metadata));

@@ -22,6 +22,7 @@ use crate::{
         children::Why,
         finding::{Finding, Level},
         observe::Observed,
+        rules::{Described, Rules, Utilization},
         settings::Settings,
     },
     slo::{self, Fenced},
@@ -53,39 +54,16 @@ pub fn rules(
     }
     let alerting = alerting(profile);
     findings.extend(alerting.findings().into_iter().map(|why| Finding::new(Level::Warning, "/spec/alerting", why)));
-    let mut groups: Vec<_> = sound
-        .iter()
-        .flat_map(|objective| {
-            slo::objective_groups(objective, &described(&alerting, profile, objective), &settings.slo)
-        })
-        .collect();
     let alerts = profile.spec.alerting.as_ref().is_none_or(|alerting| alerting.mode == Management::Managed);
-    if !alerts {
-        for group in &mut groups {
-            group.rules.retain(|rule| matches!(rule, slo::Rule::Record { .. }));
-        }
-    }
-    let workload =
-        slo::WorkloadIdentity { namespace: profile.namespace().unwrap_or_default(), profile: profile.name_any() };
-    if alerts && autoscaling.mode == AutoscalingMode::Managed && !profile.spec.objectives.is_empty() {
-        let cpu = held_utilization(autoscaling.cpu.as_ref(), CPU_UTILIZATION);
-        let memory = held_utilization(autoscaling.memory.as_ref(), MEMORY_UTILIZATION);
-        groups.push(slo::workload_group(&workload, percent(cpu), percent(memory), &alerting, &maintenance));
-    }
-    if let Some(pooling) = pooled.filter(|_| alerts) {
-        groups.push(slo::pooler_group(&workload, !pooling.replicas.is_empty(), &alerting, &maintenance));
-    }
-    match super::enforcement::signal_options(profile, fence.as_ref()) {
-        None => {}
-        Some(Ok(wanted)) => {
-            groups.push(slo::signals::signal_group(&workload, &sound, &wanted, &settings.slo));
-        }
-        Some(Err(finding)) => {
+    let scaled = autoscaling.mode == AutoscalingMode::Managed && !profile.spec.objectives.is_empty();
+    let signals = match super::enforcement::signal_options(profile, fence.as_ref()).transpose() {
+        Ok(signals) => signals,
+        Err(finding) => {
             let message = finding.to_string();
             findings.push(finding);
             return (sound, Part::Held(Why::new(reasons::INVALID, message)));
         }
-    }
+    };
     let kind = match rule_object::kind(profile, observed.rule_apis) {
         Ok(kind) => kind,
         Err(why) => return (sound, Part::Held(why)),
@@ -95,11 +73,26 @@ pub fn rules(
         findings.push(finding);
         return (sound, Part::Held(Why::new(reasons::INVALID, message)));
     }
-    if let Some(fence) = &fence {
-        tenancy::label_alerts(&mut groups, fence);
-    }
-    rule_object::partial_response(profile, settings, kind, &mut groups, findings);
-    (sound, Part::Wanted(RulesPlan { groups: Arc::new(groups), labels: rule_object::labels(profile, settings), kind }))
+    let rules = Rules {
+        workload: slo::WorkloadIdentity {
+            namespace: profile.namespace().unwrap_or_default(),
+            profile: profile.name_any(),
+        },
+        objectives: sound.iter().map(|objective| described(profile, objective)).collect(),
+        alerting: alerts.then_some(alerting),
+        utilization: scaled.then(|| Utilization {
+            cpu: percent(held_utilization(autoscaling.cpu.as_ref(), CPU_UTILIZATION)),
+            memory: percent(held_utilization(autoscaling.memory.as_ref(), MEMORY_UTILIZATION)),
+        }),
+        poolers: pooled.map(|pooling| !pooling.replicas.is_empty()),
+        signals,
+        maintenance,
+        options: settings.slo,
+        fence,
+        partial_response: rule_object::partial_response(profile, settings, kind, findings),
+    };
+    let labels = rule_object::labels(profile, settings);
+    (sound, Part::Wanted(RulesPlan { rules: Arc::new(rules), labels, kind }))
 }
 
 /// The pools that the operator runs, which have alerts of their own.
@@ -109,15 +102,9 @@ fn pooled(profile: &PerformanceProfile) -> Option<&v1alpha1::PostgresPooling> {
 }
 
 /// The alerts of an objective say what it is for.
-fn described(alerting: &slo::Alerting, profile: &PerformanceProfile, objective: &slo::Objective) -> slo::Alerting {
-    let mut alerting = alerting.clone();
+fn described(profile: &PerformanceProfile, objective: &slo::Objective) -> Described {
     let wire = profile.spec.objectives.iter().find(|wire| wire.name == objective.identity.objective);
-    if let Some(description) = wire.and_then(|wire| wire.description.as_deref()) {
-        // Plain text, not a template: braces in it mean themselves.
-        let text = description.replace("{{", "{{ \"{{\" }}");
-        alerting.annotations.entry("objective_description".to_owned()).or_insert(text);
-    }
-    alerting
+    Described { objective: objective.clone(), description: wire.and_then(|wire| wire.description.clone()) }
 }
 
 fn percent(utilization: Option<i32>) -> Option<u32> {

@@ -60,15 +60,14 @@ pub fn labels(profile: &PerformanceProfile, settings: &Settings) -> BTreeMap<Str
     all
 }
 
-/// Puts what Thanos Ruler is to do about stores that do not answer on every group: as the profile says, else as the
-/// installation does. A `VMRule` with it could not be read.
+/// What Thanos Ruler is to do about stores that do not answer: as the profile says, else as the installation does. A `VMRule`
+/// with it could not be read.
 pub fn partial_response(
     profile: &PerformanceProfile,
     settings: &Settings,
     kind: RuleKind,
-    groups: &mut [slo::RuleGroup],
     findings: &mut Vec<Finding>,
-) {
+) -> Option<slo::PartialResponse> {
     let asked = profile.spec.rules.as_ref().and_then(|rules| rules.partial_response_strategy);
     let asked = asked.map(|strategy| match strategy {
         PartialResponseStrategy::Warn => slo::PartialResponse::Warn,
@@ -79,11 +78,9 @@ pub fn partial_response(
             let message = "partialResponseStrategy is for Thanos Ruler, and a VMRule has no such field: it is left out";
             findings.push(Finding::new(Level::Warning, "/spec/rules/partialResponseStrategy", message.to_owned()));
         }
-        return;
+        return None;
     }
-    for group in groups {
-        group.partial_response_strategy = asked.or(settings.partial_response_strategy);
-    }
+    asked.or(settings.partial_response_strategy)
 }
 
 #[cfg(test)]
@@ -152,7 +149,7 @@ mod tests {
             all.rule_apis.vm_rule = true;
             let checked = validate(&profile(&format!("rules: {{{rules}}}\n{AVAILABILITY}")), &all, settings);
             let Part::Wanted(plan) = checked.rules else { panic!("{:?}", checked.rules) };
-            let mut found: Vec<_> = plan.groups.iter().map(|group| group.partial_response_strategy).collect();
+            let mut found: Vec<_> = plan.rules.groups().iter().map(|group| group.partial_response_strategy).collect();
             assert_eq!(found.len(), 3);
             found.dedup();
             (found, checked.findings.len())

@@ -3,7 +3,7 @@
 use crate::{
     api::v1alpha1::PerformanceProfile,
     profile::finding::{Finding, Level},
-    slo::{self, asks_prometheus},
+    slo::asks_prometheus,
 };
 
 /// Texts of alerts that would ask Prometheus when they are filled in: it answers with any series.
@@ -26,20 +26,8 @@ pub fn templates(profile: &PerformanceProfile) -> Vec<Finding> {
         .collect()
 }
 
-/// Puts the label on every alert, so that Alertmanager can tell tenants apart as Prometheus does.
-///
-/// Recorded series carry `namespace` alone: a label that came and went would make each of them two for as long as a window is.
-pub fn label_alerts(groups: &mut [slo::RuleGroup], fence: &slo::Fence) {
-    for rule in groups.iter_mut().flat_map(|group| &mut group.rules) {
-        if let slo::Rule::Alert { labels, .. } = rule {
-            labels.insert(fence.label().to_owned(), fence.value().to_owned());
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::{
         api::reasons,
         profile::{
@@ -47,6 +35,7 @@ mod tests {
             testing::{AVAILABILITY, observed, profile},
             validate::{Part, validate},
         },
+        slo,
     };
 
     fn settings(label: &str) -> Settings {
@@ -132,7 +121,7 @@ mod tests {
     fn of_services(spec: &str, settings: &Settings) -> Vec<String> {
         let checked = validate(&profile(spec), &observed(), settings);
         let Part::Wanted(plan) = checked.rules else { panic!("{spec}: {:?}", checked.rules) };
-        let rules = plan.groups.iter().cloned().flat_map(|group| group.rules);
+        let rules = plan.rules.groups().into_iter().flat_map(|group| group.rules);
         rules.map(|rule| rule.expr().to_owned()).collect()
     }
 
@@ -214,7 +203,7 @@ mod tests {
         let checked = validate(&profile(&spec), &observed(), &settings("tenant"));
         let Part::Wanted(plan) = checked.rules else { panic!("{:?}", checked.rules) };
         let mut alerts = 0;
-        for rule in plan.groups.iter().flat_map(|group| &group.rules) {
+        for rule in plan.rules.groups().into_iter().flat_map(|group| group.rules) {
             match rule {
                 slo::Rule::Alert { labels, .. } => {
                     assert_eq!(labels.get("tenant").map(String::as_str), Some("store"));

@@ -125,7 +125,8 @@ fn without_alerts_only_recordings_are_left() {
         let checked = checked(spec, &observed());
         let Part::Wanted(rules) = checked.rules else { panic!("not wanted") };
         rules
-            .groups
+            .rules
+            .groups()
             .iter()
             .flat_map(|group| &group.rules)
             .filter(|rule| matches!(rule, slo::Rule::Alert { .. }))
@@ -140,7 +141,8 @@ fn an_objective_s_description_is_in_its_alerts_as_plain_text() {
     let spec = AVAILABILITY.replace("  target:", "  description: 'for {{ all }} users'\n  target:");
     let checked = checked(&spec, &observed());
     let Part::Wanted(rules) = checked.rules else { panic!("not wanted") };
-    let mut alerts = rules.groups.iter().flat_map(|group| &group.rules).filter_map(|rule| match rule {
+    let groups = rules.rules.groups();
+    let mut alerts = groups.iter().flat_map(|group| &group.rules).filter_map(|rule| match rule {
         slo::Rule::Alert { labels, annotations, .. } if labels.contains_key("objective") => Some(annotations),
         _ => None,
     });

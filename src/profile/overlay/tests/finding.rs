@@ -1,7 +1,5 @@
 //! Which object is the one that scales a target.
 
-use std::sync::Arc;
-
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use kube::core::DynamicObject;
 use serde_json::{Value, json};
@@ -14,11 +12,11 @@ fn target(kind: &str) -> TargetRef {
     serde_json::from_value(json!({"apiVersion": api_version, "kind": kind, "name": "web"})).unwrap()
 }
 
-fn autoscaler(name: &str, of: Value, owner: Value) -> Arc<HorizontalPodAutoscaler> {
+fn autoscaler(name: &str, of: Value, owner: Value) -> HorizontalPodAutoscaler {
     let owners = if owner.is_null() { json!([]) } else { json!([owner]) };
     let object = json!({"metadata": {"name": name, "uid": format!("uid-{name}"), "ownerReferences": owners},
         "spec": {"maxReplicas": 10, "scaleTargetRef": of}});
-    Arc::new(serde_json::from_value(object).unwrap())
+    serde_json::from_value(object).unwrap()
 }
 
 fn deployment(name: &str) -> Value {
@@ -35,7 +33,7 @@ fn owner(kind: &str, group: &str, name: &str) -> Value {
 
 fn found(
     target: &TargetRef,
-    autoscalers: &[Arc<HorizontalPodAutoscaler>],
+    autoscalers: &[HorizontalPodAutoscaler],
     scaled_objects: &[DynamicObject],
     canaries: &[DynamicObject],
 ) -> Result<String, (&'static str, String)> {
@@ -47,7 +45,7 @@ fn found(
 #[test]
 fn the_one_autoscaler_is_found_for_any_kind_of_target() {
     let other = autoscaler("other", deployment("api"), Value::Null);
-    let plain = [autoscaler("web-hpa", deployment("web"), Value::Null), Arc::clone(&other)];
+    let plain = [autoscaler("web-hpa", deployment("web"), Value::Null), other.clone()];
     assert_eq!(found(&target("Deployment"), &plain, &[], &[]).unwrap(), "HorizontalPodAutoscaler web-hpa");
     let rollout = json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "web"});
     let all = [autoscaler("a", rollout, Value::Null), plain[0].clone()];
@@ -64,7 +62,7 @@ fn the_one_autoscaler_is_found_for_any_kind_of_target() {
 fn of_keda_the_scaled_object_is_found_and_never_its_autoscaler() {
     let object = dynamic("web-so", json!({"scaleTargetRef": {"name": "web"}}));
     let keda = autoscaler("keda-hpa-web-so", deployment("web"), owner("ScaledObject", "keda.sh", "web-so"));
-    let all = [Arc::clone(&keda)];
+    let all = [keda.clone()];
     assert_eq!(found(&target("Deployment"), &all, std::slice::from_ref(&object), &[]).unwrap(), "ScaledObject web-so");
     assert_eq!(found(&target("Deployment"), &[], std::slice::from_ref(&object), &[]).unwrap(), "ScaledObject web-so");
     let (reason, message) = found(&target("Deployment"), &all, &[], &[]).unwrap_err();
@@ -94,7 +92,7 @@ fn of_flagger_the_primary_is_found_and_waited_for() {
     let canary = [dynamic("web", json!({"targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}}))];
     let source = autoscaler("web", deployment("web"), Value::Null);
     let primary = autoscaler("web-primary", deployment("web-primary"), owner("Canary", "flagger.app", "web"));
-    let (reason, message) = found(&target("Deployment"), &[Arc::clone(&source)], &[], &canary).unwrap_err();
+    let (reason, message) = found(&target("Deployment"), &[source.clone()], &[], &canary).unwrap_err();
     assert_eq!(reason, reasons::NOTHING_TO_ADOPT);
     assert!(message.contains("nothing scales Deployment web-primary yet"), "{message}");
     let all = [source, primary];
@@ -106,10 +104,10 @@ fn of_flagger_the_primary_is_found_and_waited_for() {
 #[test]
 fn what_was_written_and_is_not_adopted_any_more_is_known() {
     let noted = |name: &str, profile: &str, uid: &str| {
-        let mut object = (*autoscaler(name, deployment("web"), Value::Null)).clone();
+        let mut object = autoscaler(name, deployment("web"), Value::Null);
         let note = json!({"profile": profile, "uid": uid, "floor": {"was": 1, "set": 5}}).to_string();
         object.metadata.annotations = Some([("plimsoll.dev/original".to_owned(), note)].into());
-        Arc::new(object)
+        object
     };
     let all = [
         noted("a", "shop", "uid-a"),

@@ -32,7 +32,7 @@ use serde_json::{Value, json};
 use faults::{ALL, Skipped, Verdict, cluster_definition, fault};
 use lab::Lab;
 use scene::{Run, Scene};
-use state::State;
+use state::{State, leftovers};
 
 /// Where the run takes place.
 const NAMESPACE: &str = "plimsoll-chaos";
@@ -164,7 +164,7 @@ async fn clean(run: &Run) -> Result<State> {
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
         let now = scene.capture().await?;
-        if now != last {
+        if now != last || leftovers(&now) {
             (last, since) = (now, Instant::now());
         }
     }

@@ -112,6 +112,12 @@ fn canonical(key: &str, object: &DynamicObject, living: &[String]) -> Value {
     })
 }
 
+/// Whether an object is there whose owner is gone: the garbage collector, which begins some time after the cluster, has not come yet.
+pub fn leftovers(state: &State) -> bool {
+    let owners = state.values().filter_map(|object| object.get("owners")?.as_array());
+    owners.flatten().any(|owner| owner.get(3) == Some(&json!("is gone")))
+}
+
 /// What the operator reports, without times; whether it is about the present generation instead of its number.
 fn reported(status: &Value, generation: Option<i64>) -> Value {
     let conditions = status.get("conditions").and_then(Value::as_array).into_iter().flatten().map(|condition| {

@@ -39,6 +39,7 @@ fmt:
 .PHONY: clippy
 clippy:
 	cargo clippy --locked --all-targets -- -D warnings
+	CARGO_TARGET_DIR='$(abspath $(TARGET))' cargo clippy --locked --manifest-path fuzz/Cargo.toml --all-targets -- -D warnings
 
 .PHONY: test-unit
 test-unit: ## Unit, property, golden and promtool tests, and a small run of fuzz-hpa

@@ -55,10 +55,11 @@ pub fn profile(data: &[u8]) {
                 yaml::to_string(&*map).expect("a ConfigMap is YAML");
             }
             let Part::Wanted(rules) = &checked.rules else { continue };
-            let text = rule_file_text(&rules.groups).expect("a rule file is YAML");
+            let groups = rules.rules.groups();
+            let text = rule_file_text(&groups).expect("a rule file is YAML");
             assert_eq!(yaml::documents(&text).expect("and reads back").len(), 1);
             let Some(fence) = settings.fence(&profile) else { continue };
-            for rule in rules.groups.iter().flat_map(|group| &group.rules) {
+            for rule in groups.iter().flat_map(|group| &group.rules) {
                 let expr = rule.expr();
                 // Numbers that the operator records or measures are selected by the profile's identity instead.
                 assert!(expr.contains("plimsoll") || fence.holds_text(expr), "beyond the fence: {expr}");

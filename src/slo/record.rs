@@ -55,12 +55,13 @@ impl Series {
 
     /// A selector of one recorded series with another matcher.
     pub(super) fn select_with(&self, name: &str, matcher: &str) -> String {
-        format!("{name}{{{},{matcher}}}", self.matchers)
+        [name, "{", &self.matchers, ",", matcher, "}"].concat()
     }
 
     /// A selector of one recorded series.
     pub(super) fn select(&self, name: &str) -> String {
-        format!("{name}{{{}}}", self.matchers)
+        // By far the most frequent piece of all texts: `format!` would take three times as long.
+        [name, "{", &self.matchers, "}"].concat()
     }
 
     /// The burn rate over a window.
@@ -182,9 +183,10 @@ pub(super) fn burn_rates(objective: &Objective, tiers: &[Tier], options: &Option
         let (bad, total) = (series.select(&bad_name(*window)), series.select(&total_name(*window)));
         recorder.record(ratio_name(*window), share(&bad, &total));
     }
+    let allowed = objective.target.budget_fraction();
     for window in &windows {
         let ratio = series.select(&ratio_name(*window));
-        recorder.record(burn_name(*window), format!("{ratio} / {}", objective.target.budget_fraction()));
+        recorder.record(burn_name(*window), [&ratio, " / ", &allowed].concat());
     }
     recorder.rules
 }
@@ -198,7 +200,7 @@ fn staged(base: &str, window: Duration, options: &Options) -> String {
 
 /// Bad events of all, and zero of none: without events nothing is bad, and 0/0 would poison every later average.
 fn share(bad: &str, total: &str) -> String {
-    format!("{bad} / ({total} > 0) or 0 * {bad}")
+    [bad, " / (", total, " > 0) or 0 * ", bad].concat()
 }
 
 /// Counts, budget and coverage over the objective's windows, every `interval`.

@@ -27,6 +27,7 @@ use kube::{
     core::{ApiResource, DynamicObject, GroupVersionKind},
 };
 use nix::sys::signal::Signal;
+use plimsoll::kube::{Category, categorize};
 use serde_json::{Value, json};
 
 use faults::{ALL, Skipped, Verdict, cluster_definition, fault};
@@ -139,7 +140,7 @@ async fn namespace(client: &Client) -> Result<()> {
     let began = Instant::now();
     while namespaces.get_opt(NAMESPACE).await?.is_some() {
         match namespaces.delete(NAMESPACE, &DeleteParams::background()).await {
-            Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => {}
+            Err(error) if matches!(categorize(&error), Category::NotFound | Category::Conflict) => {}
             other => drop(other?),
         }
         if began.elapsed() > LONGEST {

@@ -11,6 +11,7 @@ use kube::{
     Api, Client,
     api::{DeleteParams, Patch, PatchParams},
 };
+use plimsoll::kube::{Category, categorize};
 use serde_json::Value;
 
 use crate::{
@@ -71,7 +72,7 @@ impl<'a> Scene<'a> {
         }
         let leases = Api::<Lease>::namespaced(run.client.clone(), &run.namespace);
         match leases.delete("plimsoll", &DeleteParams::default()).await {
-            Err(kube::Error::Api(status)) if status.is_not_found() => {}
+            Err(error) if categorize(&error) == Category::NotFound => {}
             other => drop(other?),
         }
         let random = Random::new(run.seed, fault);
@@ -155,7 +156,7 @@ impl<'a> Scene<'a> {
         };
         match result {
             // It is gone already, or not there yet.
-            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+            Err(error) if categorize(&error) == Category::NotFound => Ok(()),
             other => other,
         }
     }

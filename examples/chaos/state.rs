@@ -9,6 +9,7 @@ use kube::{
     api::{DeleteParams, ListParams},
     core::{ApiResource, DynamicObject, GroupVersionKind},
 };
+use plimsoll::kube::{Category, categorize};
 use serde_json::{Map, Value, json};
 
 /// Kinds whose objects are compared. Objects of these kinds that nobody has asked for are a difference, too.
@@ -57,7 +58,7 @@ async fn list(client: &Client, namespace: &str, kind: &str) -> Result<Vec<(Strin
             Ok(list.items.into_iter().map(|object| (format!("{kind}/{}", object.name_any()), object)).collect())
         }
         // The definition is not there, for now or for ever.
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(Vec::new()),
+        Err(error) if categorize(&error) == Category::NotFound => Ok(Vec::new()),
         Err(error) => Err(error.into()),
     }
 }
@@ -71,7 +72,7 @@ pub async fn clear(client: &Client, namespace: &str, kinds: &[&str]) -> Result<(
                 continue;
             }
             match api(client, namespace, kind).delete(&object.name_any(), &DeleteParams::background()).await {
-                Err(kube::Error::Api(status)) if status.is_not_found() => {}
+                Err(error) if categorize(&error) == Category::NotFound => {}
                 other => {
                     other?;
                 }

@@ -15,6 +15,7 @@ use kube::{
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::{Category, categorize};
 use crate::api::{FIELD_MANAGER, annotations};
 
 mod covers;
@@ -137,7 +138,8 @@ impl AppliedMemory {
         let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::background() };
         match api.delete(name, &params).await {
             Ok(_) => Ok(()),
-            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+            // kube's own `is_not_found` overlooks the answer of an API that is gone, which is no `Status`.
+            Err(error) if categorize(&error) == Category::NotFound => Ok(()),
             Err(error) => Err(error),
         }
     }

@@ -7,14 +7,16 @@ use std::{
 };
 
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
-use kube::ResourceExt;
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric},
     metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
 };
 
-use super::observe::Stores;
+use super::{
+    kept::{Kept, key},
+    observe::Stores,
+};
 use crate::{
     api::{
         conditions,
@@ -129,36 +131,33 @@ struct Scaler {
 
 fn sizes(view: &View) -> Vec<Size> {
     let all = view.stores.profiles.state();
-    let mut sizes: Vec<_> = all
-        .iter()
-        .filter_map(|kept| kept.read().ok())
-        .map(|profile| {
-            let namespace = profile.namespace().unwrap_or_default();
-            let name = profile.name_any();
-            let target = &profile.spec.target_ref;
-            let uid = profile.uid().unwrap_or_default();
-            let autoscaler = view.stores.autoscaler(&namespace, &name);
-            let ours = autoscaler.filter(|autoscaler| is_owned_by(&autoscaler.metadata, &uid));
-            Size {
-                ready: view
-                    .stores
-                    .workloads
-                    .get(&target.kind, &namespace, &target.name)
-                    .map(|seen| i64::from(seen.ready)),
-                autoscaler: ours.map(|autoscaler| scaler(&autoscaler)),
-                rollout_allowed: rollout_allowed(&profile),
-                overrides: 0,
-                enforcement: enforced(&profile),
-                namespace,
-                profile: name,
-            }
-        })
-        .collect();
+    let mut sizes: Vec<_> = all.iter().filter_map(|kept| size(view, kept)).collect();
     let overrides = view.overrides.of(&sizes);
     for (size, overrides) in sizes.iter_mut().zip(overrides) {
         size.overrides = overrides;
     }
     sizes
+}
+
+/// Nothing of a profile that cannot be read. Only one with enforcement is read at all: there may be thousands of the others.
+fn size(view: &View, kept: &Kept) -> Option<Size> {
+    let Stores { claims, workloads, .. } = &view.stores;
+    let (namespace, name) = key(kept);
+    let claim = claims.get(&namespace, &name).filter(|claim| !claim.target.name.is_empty())?;
+    let acting = if kept.asks().enforcement { kept.read().ok() } else { None };
+    let uid = claim.uid.as_deref().unwrap_or_default();
+    let autoscaler = view.stores.autoscaler(&namespace, &name);
+    let ours = autoscaler.filter(|autoscaler| is_owned_by(&autoscaler.metadata, uid));
+    let ready = workloads.get(&claim.target.kind, &namespace, &claim.target.name).map(|seen| i64::from(seen.ready));
+    Some(Size {
+        ready,
+        autoscaler: ours.map(|autoscaler| scaler(&autoscaler)),
+        rollout_allowed: acting.as_ref().and_then(rollout_allowed),
+        overrides: 0,
+        enforcement: acting.as_ref().and_then(enforced),
+        namespace,
+        profile: name,
+    })
 }
 
 /// What the condition says.

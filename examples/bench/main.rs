@@ -15,7 +15,7 @@ mod report;
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use kube::{
     Api, Client, Config,
     api::{Patch, PatchParams},
@@ -30,6 +30,9 @@ const AT_ONCE: usize = 8;
 
 /// Time after which memory and requests have settled.
 const SETTLE: Duration = Duration::from_secs(20);
+
+/// Longest wait until nothing is written any more.
+const LONGEST_SETTLE: Duration = Duration::from_mins(10);
 
 /// Edits of one profile each, at the largest size.
 const EDITS: usize = 50;
@@ -139,8 +142,8 @@ impl Bench {
         for number in 0..EDITS {
             report.edits.push(self.edit(number * size / EDITS, 11 + i64::try_from(number)?).await?);
         }
+        self.settled().await?;
         eprintln!("{} s steady, statuses of autoscalers changing", steady.as_secs());
-        tokio::time::sleep(SETTLE).await;
         let since = audit::Since::now(&self.audit_log);
         let (cpu, reconciles) = (operator.cpu()?, operator.metric("plimsoll_reconciles_total").await?);
         report.status_changes = self.syncs(size, steady).await?;
@@ -161,6 +164,22 @@ impl Bench {
         eprintln!("  {}", audit::text(&requests));
         report.restart = Some((operator.ready_after, all, audit::writes(&requests), operator.memory()?));
         operator.stop().await
+    }
+
+    /// Waits until nothing has been written for a while: with thousands of autoscalers Kubernetes takes minutes until each has its first status,
+    /// which is news.
+    async fn settled(&self) -> Result<()> {
+        let deadline = Instant::now() + LONGEST_SETTLE;
+        loop {
+            let since = audit::Since::now(&self.audit_log);
+            tokio::time::sleep(SETTLE).await;
+            if audit::writes(&since.requests()?) == 0 {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                bail!("no rest within {LONGEST_SETTLE:?}");
+            }
+        }
     }
 
     /// From the edit of a profile to its autoscaler, as one that watches sees it.

@@ -42,7 +42,7 @@ use super::{
 };
 use crate::{
     api::labels,
-    kube::{Cache, Changed, PrometheusRule, RuleApis, ScalerApis, VMRule},
+    kube::{Cache, Changed, Packed, PrometheusRule, RuleApis, ScalerApis, VMRule},
     metrics::Metrics,
     prometheus::{News, SignalSnapshot, Snapshot, Wanted},
     shard::Shards,
@@ -154,16 +154,12 @@ impl Controller {
                 autoscaler_events,
                 autoscalers,
                 packed_autoscaler,
-                triggers::unpacked(triggers::same_autoscaler),
+                Packed::same,
                 move |autoscaler| triggers::of_autoscaler(&autoscaler.unpack(), &s1),
             ))
-            .reconcile_on(triggers(
-                budget_events,
-                disruption_budgets,
-                packed_budget,
-                triggers::unpacked(triggers::same_disruption_budget),
-                move |budget| triggers::of_disruption_budget(&budget.unpack(), &s2),
-            ))
+            .reconcile_on(triggers(budget_events, disruption_budgets, packed_budget, Packed::same, move |budget| {
+                triggers::of_disruption_budget(&budget.unpack(), &s2)
+            }))
             .reconcile_on(stubs(self.metadata::<ConfigMap>(ours.clone()), rule_files))
             .reconcile_on(stubs(self.rules::<PrometheusRule>(ours.clone(), |apis| apis.prometheus_rule), rules))
             .reconcile_on(stubs(self.rules::<VMRule>(ours, |apis| apis.vm_rule), vm_rules))

@@ -11,6 +11,7 @@ use super::{
 use crate::kube::RuleApis;
 
 mod kinds;
+mod matters;
 mod pooler;
 mod read;
 mod selector;

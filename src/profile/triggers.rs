@@ -16,8 +16,6 @@ use kube::{
     },
 };
 
-use serde::{Serialize, de::DeserializeOwned};
-
 use super::{
     Kept,
     observe::{Claim, Stores, owner_of},
@@ -25,7 +23,7 @@ use super::{
 };
 use crate::{
     api::v1alpha1::TargetRef,
-    kube::{Cache, Changed, Found, Packed, Stub, Written},
+    kube::{Cache, Changed, Found, Stub, Written},
 };
 
 /// A profile to look at.
@@ -62,14 +60,6 @@ pub fn triggers<K: Resource, V>(
             profiles.retain(|profile| seen.insert(profile.clone()));
             stream::iter(profiles)
         })
-}
-
-/// Whether two packed objects are the `same`.
-pub fn unpacked<K>(same: fn(&K, &K) -> bool) -> impl Fn(&Packed<K>, &Packed<K>) -> bool
-where
-    K: Serialize + DeserializeOwned + Default,
-{
-    move |one, other| one.equals(other) || same(&one.unpack(), &other.unpack())
 }
 
 fn profile(namespace: &str, name: &str) -> Ref {
@@ -129,42 +119,6 @@ pub fn of_claim(claim: &Claim, stores: &Stores) -> Vec<Ref> {
 /// The profile that owns what is watched as metadata only.
 pub fn of_stub<K>(stub: &Stub<K>) -> Vec<Ref> {
     stub.profile().map(|name| profile(stub.key().0, name)).into_iter().collect()
-}
-
-/// Whether what matters of an autoscaler is the same: its spec, whose it is, how many pods it sees and wants, and whether it can scale;
-/// not the measurements, which move at each sync.
-pub fn same_autoscaler(one: &HorizontalPodAutoscaler, other: &HorizontalPodAutoscaler) -> bool {
-    let of_status = |autoscaler: &HorizontalPodAutoscaler| {
-        let status = autoscaler.status.as_ref();
-        (
-            status.and_then(|status| status.current_replicas),
-            status.map(|status| status.desired_replicas),
-            status.map_or(0, |status| status.conditions.iter().flatten().count()),
-        )
-    };
-    let conditions = |autoscaler: &HorizontalPodAutoscaler| {
-        autoscaler.status.as_ref().and_then(|status| status.conditions.clone()).unwrap_or_default()
-    };
-    same_meta(one, other)
-        && one.spec == other.spec
-        && of_status(one) == of_status(other)
-        && conditions(one)
-            .iter()
-            .zip(&conditions(other))
-            .all(|(one, other)| (&one.type_, &one.status, &one.reason) == (&other.type_, &other.status, &other.reason))
-}
-
-/// Whether what matters of a disruption budget is the same: all but its status.
-pub fn same_disruption_budget(one: &PodDisruptionBudget, other: &PodDisruptionBudget) -> bool {
-    same_meta(one, other) && one.spec == other.spec
-}
-
-fn same_meta<K: Resource>(one: &K, other: &K) -> bool {
-    let (one, other) = (one.meta(), other.meta());
-    one.uid == other.uid
-        && one.labels == other.labels
-        && one.owner_references == other.owner_references
-        && one.deletion_timestamp == other.deletion_timestamp
 }
 
 /// Whether nothing is changed that an apply would change back.

@@ -233,3 +233,45 @@ impl<K: Written> Found for Stub<K> {
         Ok(api.patch_metadata(name, params, &Patch::Apply(desired)).await?.into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use serde_json::json;
+
+    use super::*;
+
+    fn fingerprint(pointer: &str, value: Value) -> u64 {
+        let mut object = json!({"metadata": {
+            "name": "web-slo", "namespace": "shop", "uid": "u", "resourceVersion": "7", "generation": 2,
+            "labels": {"a": "b"}, "annotations": {annotations::APPLIED: "0"}, "finalizers": [],
+            "ownerReferences": [{"apiVersion": "plimsoll.dev/v1alpha1", "kind": "PerformanceProfile", "name": "web", "uid": "p",
+                "controller": true}],
+        }});
+        *object.pointer_mut(pointer).unwrap() = value;
+        Stub::from(serde_json::from_value::<PartialObjectMeta<ConfigMap>>(object).unwrap()).fingerprint()
+    }
+
+    #[test]
+    fn a_stub_changes_with_what_an_apply_would_change_back() {
+        let before = fingerprint("/metadata/name", json!("web-slo"));
+        assert_eq!(fingerprint("/metadata/resourceVersion", json!("8")), before, "a status is no change");
+        for (pointer, value) in [
+            ("/metadata/generation", json!(3)),
+            ("/metadata/uid", json!("v")),
+            ("/metadata/labels/a", json!("c")),
+            ("/metadata/annotations", json!({})),
+            ("/metadata/finalizers", json!(["x"])),
+            ("/metadata/ownerReferences/0/uid", json!("q")),
+            ("/metadata/ownerReferences/0/controller", json!(false)),
+            ("/metadata/ownerReferences", json!([])),
+        ] {
+            assert_ne!(fingerprint(pointer, value), before, "{pointer}");
+        }
+        let without = |version: &str| {
+            let object = json!({"metadata": {"name": "web-slo", "resourceVersion": version}});
+            Stub::from(serde_json::from_value::<PartialObjectMeta<ConfigMap>>(object).unwrap()).fingerprint()
+        };
+        assert_ne!(without("7"), without("8"), "a kind without generations");
+    }
+}

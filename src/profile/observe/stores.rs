@@ -9,6 +9,7 @@ use k8s_openapi::{
 use kube::{Resource, ResourceExt, runtime::reflector::Store};
 use serde::{Serialize, de::DeserializeOwned};
 
+use super::matters;
 use crate::{
     api::{GROUP, annotations, v1alpha1::TargetRef},
     kube::{Cache, Packed, PrometheusRule, RuleApis, Stub, VMRule},
@@ -184,13 +185,13 @@ impl Claim {
 /// An autoscaler as it is kept.
 pub fn packed_autoscaler(autoscaler: HorizontalPodAutoscaler) -> Packed<HorizontalPodAutoscaler> {
     let autoscaler = pruned(autoscaler);
-    Packed::new(&autoscaler, words_of_autoscaler(&autoscaler))
+    Packed::new(&autoscaler, words_of_autoscaler(&autoscaler), matters::of_autoscaler(&autoscaler))
 }
 
 /// A disruption budget as it is kept. Nobody reads its status here, and it moves with every pod.
 pub fn packed_budget(budget: PodDisruptionBudget) -> Packed<PodDisruptionBudget> {
     let budget = PodDisruptionBudget { status: None, ..pruned(budget) };
-    Packed::new(&budget, vec![word_of_budget(&budget)])
+    Packed::new(&budget, vec![word_of_budget(&budget)], matters::of_budget(&budget))
 }
 
 /// Without what nobody reads: the server's bookkeeping, which is often larger than the object.

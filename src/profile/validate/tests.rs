@@ -1,7 +1,14 @@
 //! What is wanted, held or unwanted, and why.
 
 use super::*;
-use crate::profile::testing::{AVAILABILITY, observed, profile};
+use crate::{
+    kube::RuleApis,
+    profile::{
+        Acting, Children,
+        build::build,
+        testing::{AVAILABILITY, observed, profile},
+    },
+};
 
 fn checked(spec: &str, observed: &Observed) -> Profile {
     validate(&profile(spec), observed, &Settings::default())
@@ -186,4 +193,56 @@ fn a_threshold_that_no_usual_bucket_ends_at_is_a_warning() {
     assert_eq!(of("OpenTelemetry", "threshold: 250ms").len(), 0);
     assert_eq!(of("OpenTelemetry", "threshold: 200ms, format: Native").len(), 0);
     assert_eq!(of("OpenTelemetry", "threshold: 200ms, histogram: own_seconds").len(), 0);
+}
+
+/// What decides whether the rules are built at all must see everything that they follow from.
+#[test]
+fn two_recipes_are_the_same_where_the_rules_are() {
+    let text = |spec: &str, settings: &Settings, apis: RuleApis| {
+        let all = Observed { rule_apis: apis, ..observed() };
+        let checked = validate(&profile(spec), &all, settings);
+        let Children { rule, vm_rule, rule_file, .. } = build(&checked, &Acting::default());
+        (checked.rules_recipe().unwrap(), format!("{rule:?} {vm_rule:?} {rule_file:?}"))
+    };
+    let apis = |prometheus_rule, vm_rule| RuleApis { prometheus_rule, vm_rule, pod_monitor: false };
+    let plain = Settings::default();
+    let other_settings = [
+        Settings { rule_labels: [("release".to_owned(), "x".to_owned())].into(), ..Settings::default() },
+        Settings { partial_response_strategy: Some(slo::PartialResponse::Warn), ..Settings::default() },
+        Settings { namespace_label: Some("tenant".to_owned()), ..Settings::default() },
+    ];
+    let maintenance =
+        "maintenance:\n- {name: m, once: {start: \"2027-01-15T09:00:00Z\", end: \"2027-01-15T10:00:00Z\"}}\n";
+    let mut all = vec![
+        text(AVAILABILITY, &plain, apis(true, false)),
+        text(AVAILABILITY, &plain, apis(false, true)),
+        text(AVAILABILITY, &plain, apis(false, false)),
+        // What the rules do not follow from.
+        text(&format!("{AVAILABILITY}disruption: {{mode: Disabled}}\n"), &plain, apis(true, false)),
+        text(&format!("{AVAILABILITY}autoscaling: {{maxReplicas: 7}}\n"), &plain, apis(true, false)),
+    ];
+    all.extend(other_settings.iter().map(|settings| text(AVAILABILITY, settings, apis(true, false))));
+    for more in [
+        "alerting: {mode: Disabled}\n",
+        "alerting: {minFailures: 9}\n",
+        "alerting: {labels: {team: x}}\n",
+        "alerting: {runbookUrl: \"https://x\"}\n",
+        "autoscaling: {mode: Disabled}\n",
+        "autoscaling: {cpu: {averageUtilization: 51}}\n",
+        "enforcement: {mode: Observe}\n",
+        "rules: {labels: {release: mine}}\n",
+        "rules: {partialResponseStrategy: Abort}\n",
+        maintenance,
+    ] {
+        all.push(text(&format!("{AVAILABILITY}{more}"), &plain, apis(true, false)));
+    }
+    for (from, to) in [("  target:", "  description: what for\n  target:"), ("5..", "4.."), ("99.9", "99.5")] {
+        assert!(AVAILABILITY.contains(from), "{from}");
+        all.push(text(&AVAILABILITY.replace(from, to), &plain, apis(true, false)));
+    }
+    let different: std::collections::HashSet<_> = all.iter().map(|(_, text)| text).collect();
+    assert_eq!(different.len(), all.len() - 2, "each is another one, but for the two that say so");
+    for (one, other) in all.iter().flat_map(|one| all.iter().map(move |other| (one, other))) {
+        assert_eq!(one.0 == other.0, one.1 == other.1, "{}\n{}", one.1, other.1);
+    }
 }

@@ -139,7 +139,7 @@ fn written(value: &Value) -> Option<Written> {
     object(json(pooler.service));
     object(json(pooler.stateful_set));
     if let Part::Wanted(rules) = &checked.rules {
-        let file = yaml::documents(&rule_file_text(&rules.groups).unwrap()).unwrap();
+        let file = yaml::documents(&rule_file_text(&rules.rules.groups()).unwrap()).unwrap();
         assert_eq!(file.len(), 1, "{RULE_FILE_KEY} is one document");
         for group in file[0].value["groups"].as_array().unwrap() {
             let rules = group["rules"].as_array().unwrap();

@@ -36,11 +36,11 @@ pub struct Asks {
 
 impl Kept {
     /// The profile.
-    pub fn read(&self) -> Result<PerformanceProfile, Cow<'_, InvalidObject>> {
+    pub fn read(&self) -> Result<PerformanceProfile, Box<InvalidObject>> {
         match &self.profile {
             // What was written from a profile can be read as one.
-            Ok(json) => serde_json::from_slice(json).map_err(|error| Cow::Owned(invalid(&error, self.meta.clone()))),
-            Err(invalid) => Err(Cow::Borrowed(invalid)),
+            Ok(json) => serde_json::from_slice(json).map_err(|error| Box::new(invalid(&error, self.meta.clone()))),
+            Err(invalid) => Err(invalid.clone()),
         }
     }
 

@@ -2,7 +2,7 @@
 //! autoscaler, and given back. KEDA, Flagger and Argo Rollouts are not here: of their kinds there are definitions that take
 //! anything, so what is shown is what is written to them, not what they make of it.
 
-use std::{slice, sync::Arc, time::Duration};
+use std::{slice, time::Duration};
 
 use k8s_openapi::{
     api::autoscaling::v2::HorizontalPodAutoscaler,
@@ -88,9 +88,9 @@ async fn found(cluster: &Cluster, kind: &str) -> Result<Scaler, Refusal> {
     find(&target, "no-profile", candidates)
 }
 
-async fn autoscalers(cluster: &Cluster) -> Vec<Arc<HorizontalPodAutoscaler>> {
+async fn autoscalers(cluster: &Cluster) -> Vec<HorizontalPodAutoscaler> {
     let api = Api::<HorizontalPodAutoscaler>::namespaced(cluster.client.clone(), &cluster.namespace);
-    api.list(&ListParams::default()).await.unwrap().items.into_iter().map(Arc::new).collect()
+    api.list(&ListParams::default()).await.unwrap().items
 }
 
 pub async fn has_replicas(cluster: &Cluster, kind: &str, wanted: u64) {

@@ -130,7 +130,7 @@ impl Reader<'_> {
         let older = older.filter(|other| other.comes_before(&own)).map(|other| other.name.clone()).min();
         let foreign = |meta: &ObjectMeta| !is_owned_by(meta, &uid) && meta.name.as_ref() != Some(name);
         let autoscalers = self.stores.autoscalers_of(namespace, wanted);
-        let autoscalers = autoscalers.iter().filter(|other| foreign(&other.metadata)).map(|other| other.name_any());
+        let autoscalers = autoscalers.iter().filter(|other| foreign(&other.metadata)).map(ResourceExt::name_any);
         let pod_labels = match target {
             TargetState::Found(workload) => &workload.pod_labels,
             _ => &BTreeMap::new(),

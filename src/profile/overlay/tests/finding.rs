@@ -92,7 +92,7 @@ fn of_flagger_the_primary_is_found_and_waited_for() {
     let canary = [dynamic("web", json!({"targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}}))];
     let source = autoscaler("web", deployment("web"), Value::Null);
     let primary = autoscaler("web-primary", deployment("web-primary"), owner("Canary", "flagger.app", "web"));
-    let (reason, message) = found(&target("Deployment"), &[source.clone()], &[], &canary).unwrap_err();
+    let (reason, message) = found(&target("Deployment"), std::slice::from_ref(&source), &[], &canary).unwrap_err();
     assert_eq!(reason, reasons::NOTHING_TO_ADOPT);
     assert!(message.contains("nothing scales Deployment web-primary yet"), "{message}");
     let all = [source, primary];

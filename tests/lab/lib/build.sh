@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # The system packages, and the binaries. A Go binary says itself of which module version it is: no stamp files.
 
-# gcc and the C library's headers are for Rust's linker and aws-lc; jq and lua for the tests of charts and docs.
-PACKAGES=(buildah ca-certificates containernetworking-plugins curl gcc git iproute2 jq libc6-dev lua5.4 make mmdebstrap nftables
+# gcc and the C library's headers are for Rust's linker and aws-lc; g++ for the runtime of the fuzz targets; jq and lua for the tests of charts and docs.
+PACKAGES=(buildah ca-certificates containernetworking-plugins curl g++ gcc git iproute2 jq libc6-dev lua5.4 make mmdebstrap nftables
   openssl procps python3 runc)
 
 lists_are_fresh() {

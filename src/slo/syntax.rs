@@ -7,9 +7,14 @@ use promql_parser::{label::Matchers, parser::Expr};
 
 mod print;
 
-pub(crate) use promql_parser::parser::parse;
-
 pub(super) use print::{print, selector as print_selector};
+
+/// Reads an expression. The parser panics at a time that it cannot hold, like `offset Inf`, and a text of one user must not end the
+/// process for all: then it is no PromQL.
+pub(crate) fn parse(text: &str) -> Result<Expr, String> {
+    std::panic::catch_unwind(|| promql_parser::parser::parse(text))
+        .unwrap_or_else(|_| Err("a duration or a time in it is too long, or no number".to_owned()))
+}
 
 /// How deep an expression may be nested: parentheses, calls, operators and aggregations within each other.
 pub const MAX_DEPTH: usize = 32;

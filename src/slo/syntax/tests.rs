@@ -115,3 +115,12 @@ fn the_walk_ends_where_it_is_too_deep() {
     assert!(!walked(&format!("{}a", "-".repeat(1_000))));
     assert!(!walked(&["a"; 40].join(" + ")));
 }
+
+#[test]
+fn what_the_parser_panics_at_is_refused() {
+    for text in ["2  offset Inf + N", "m offset 1e300", "m offset NaN"] {
+        assert!(parse(text).is_err(), "{text}");
+        assert!(text.parse::<crate::slo::Expression>().is_err(), "{text}");
+        assert!(text.parse::<crate::slo::Selector>().is_err(), "{text}");
+    }
+}

@@ -1,6 +1,9 @@
 //! What is fuzzed: each function takes any bytes, and panics where the operator would do something that it must not.
 //!
 //! The fuzzer calls them with what it makes up, `tests/fuzz_corpus.rs` with what it has found so far.
+//!
+//! libFuzzer's crate has a hook that ends the process at any panic. Each target takes it away: those of the PromQL parser are caught where
+//! it is called (`slo::syntax`), and at one that nobody catches the crate ends the process, too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is a find")]
 
 use std::path::PathBuf;

@@ -12,6 +12,8 @@ use promql_parser::{
 
 use super::syntax;
 
+mod plain;
+
 /// The longest text that is taken, in bytes.
 pub const MAX_LENGTH: usize = 1_024;
 
@@ -138,7 +140,7 @@ impl TryFrom<&VectorSelector> for Selector {
 
     fn try_from(selector: &VectorSelector) -> Result<Self, Self::Error> {
         let shown = selector.to_string();
-        let (name, matchers) = plain(selector.clone(), &shown)?;
+        let (name, matchers) = bare(selector.clone(), &shown)?;
         Self::new(name, matchers, &shown)
     }
 }
@@ -171,13 +173,13 @@ impl FromStr for Matchers {
             });
         }
         // A metric before the braces makes any list of matchers a valid selector, those that may all be empty too.
-        let (name, matchers) = parse_selector(&format!("metric{{{inner}}}"), text).map_err(|error| match error {
+        let (name, matchers) = parse_selector(&format!("{ANY}{{{inner}}}"), text).map_err(|error| match error {
             PromqlError::Syntax { reason, .. } if reason.contains("set twice") => {
                 PromqlError::NamesMetric(text.to_owned())
             }
             other => other,
         })?;
-        if name.as_deref() != Some("metric") || matchers.iter().any(|m| m.name == "__name__") {
+        if name.as_deref() != Some(ANY) || matchers.iter().any(|m| m.name == "__name__") {
             return Err(PromqlError::NamesMetric(text.to_owned()));
         }
         Ok(Self { matchers })
@@ -203,21 +205,27 @@ impl FromStr for MetricName {
     }
 }
 
+/// The metric that stands before a list of matchers while it is read.
+const ANY: &str = "any_metric";
+
 /// Parses one plain selector; `shown` is what the user wrote and what errors quote.
 fn parse_selector(text: &str, shown: &str) -> Result<(Option<String>, Vec<Matcher>), PromqlError> {
     if shown.len() > MAX_LENGTH {
         return Err(PromqlError::TooLong(shown.len()));
     }
+    if let Some((name, matchers)) = plain::selector(text) {
+        return Ok((Some(name), checked(matchers, shown)?));
+    }
     let not_a_selector = |found| PromqlError::NotASelector { text: shown.to_owned(), found };
     let no_promql = |reason: String| PromqlError::Syntax { text: shown.to_owned(), reason };
     match syntax::parse(text).map_err(no_promql)? {
-        Expr::VectorSelector(selector) => plain(selector, shown),
+        Expr::VectorSelector(selector) => bare(selector, shown),
         other => Err(not_a_selector(kind(&other))),
     }
 }
 
 /// The name and the matchers of a parsed selector that has nothing else; `shown` is what errors quote.
-fn plain(selector: VectorSelector, shown: &str) -> Result<(Option<String>, Vec<Matcher>), PromqlError> {
+fn bare(selector: VectorSelector, shown: &str) -> Result<(Option<String>, Vec<Matcher>), PromqlError> {
     let not_a_selector = |found| PromqlError::NotASelector { text: shown.to_owned(), found };
     if selector.offset.is_some() {
         return Err(not_a_selector("a selector with an offset"));
@@ -228,13 +236,18 @@ fn plain(selector: VectorSelector, shown: &str) -> Result<(Option<String>, Vec<M
     if !selector.matchers.or_matchers.is_empty() {
         return Err(not_a_selector("a selector with `or` between matchers"));
     }
-    for matcher in &selector.matchers.matchers {
+    Ok((selector.name, checked(selector.matchers.matchers, shown)?))
+}
+
+/// Matchers that Prometheus takes, too.
+fn checked(matchers: Vec<Matcher>, shown: &str) -> Result<Vec<Matcher>, PromqlError> {
+    for matcher in &matchers {
         if let MatchOp::Re(_) | MatchOp::NotRe(_) = matcher.op {
             check_regex(&matcher.value)
                 .map_err(|reason| PromqlError::Unsupported { text: shown.to_owned(), reason })?;
         }
     }
-    Ok((selector.name, selector.matchers.matchers))
+    Ok(matchers)
 }
 
 /// Refuses what this parser's regular expressions have and those of Prometheus (RE2) do not: one such pattern would keep

@@ -90,10 +90,8 @@ pub fn present(args: &PrometheusArgs, identity: &Identity) -> Result<Option<Pres
     let Some(url) = args.prometheus_url.clone() else { return Ok(None) };
     let client = client(url, args, ClientOptions::TIMEOUT);
     let query = format!("{{__name__=~\"plimsoll:.+\",{}}}", identity.matchers());
-    let vectors = block_on(client.instant(&query))??;
-    let values = vectors.iter().filter_map(|vector| {
-        let name = vector.metric().get("__name__")?.clone();
-        Some((name, vector.sample().value()))
-    });
-    Ok(Some(Present { values: values.collect() }))
+    let values = block_on(client.gather(&query, Vec::new(), |all, sample| {
+        all.extend(sample.metric().get("__name__").map(|name| (name.clone(), sample.sample().value())));
+    }))??;
+    Ok(Some(Present { values: values.into_iter().collect() }))
 }

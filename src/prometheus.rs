@@ -1,5 +1,6 @@
 //! What Prometheus says: one clock for all profiles, a handful of queries whatever their number.
 
+mod answer;
 mod client;
 mod evaluator;
 mod selectors;

@@ -17,6 +17,7 @@ use prometheus_http_query::{
 };
 use serde::Deserialize;
 
+use super::answer::{self, ReadError, Refusal};
 use crate::{
     api::{USER_AGENT, reasons},
     metrics::Metrics,
@@ -107,19 +108,35 @@ impl Client {
         Self { options, metrics, connection: tokio::sync::Mutex::default() }
     }
 
-    /// One instant query that answers with a vector.
-    pub async fn instant(&self, query: &str) -> Result<Vec<InstantVector>, ClientError> {
+    /// One instant query that answers with a vector: each of its samples goes into what is gathered.
+    pub async fn gather<T: Send + 'static>(
+        &self,
+        query: &str,
+        mut gathered: T,
+        take: impl Fn(&mut T, &InstantVector) + Send + 'static,
+    ) -> Result<T, ClientError> {
         let connection = self.connection().await?;
         let limit = i64::try_from(self.options.timeout.as_millis()).unwrap_or(i64::MAX);
-        let result = self.timed(connection.query(query).timeout(limit).post()).await?;
-        match result.data() {
-            Data::Vector(vector) => Ok(vector.clone()),
-            other => Err(ClientError {
-                reason: reasons::PROMETHEUS_REFUSES,
-                message: format!("{} answered a query with no vector: {other:?}", shown(&self.options.url)),
-                outcome: "malformed",
-            }),
-        }
+        let asked = connection.query(query).timeout(limit);
+        self.timed(async {
+            let response = asked.post_raw().await.map_err(|error| explain(&self.options, &error))?;
+            let url = shown(&self.options.url);
+            let status = response.status();
+            if !status.is_success() {
+                let said = answer::refusal(response).await;
+                return Err(match serde_json::from_str::<Refusal>(&said) {
+                    Ok(refusal) if !refusal.error.is_empty() => refusal_of(&url, &refusal),
+                    _ => refused(format!("{url} answers {status}: check the URL, its path and the token")),
+                });
+            }
+            let reading = answer::read(response, move |body| {
+                let refusal = answer::vector(body, |sample| take(&mut gathered, &sample))?;
+                Ok(refusal.map_or(Ok(gathered), Err))
+            });
+            let read = reading.await.map_err(|error| unread(&self.options, error))?;
+            read.map_err(|refusal| refusal_of(&url, &refusal))
+        })
+        .await
     }
 
     /// A query over a range of time, in seconds since 1970, that answers with one series: its times and values. Nothing where
@@ -129,7 +146,7 @@ impl Client {
         let limit = i64::try_from(self.options.timeout.as_millis()).unwrap_or(i64::MAX);
         #[expect(clippy::cast_precision_loss, reason = "a step of minutes")]
         let request = connection.query_range(query, start, end, step as f64).timeout(limit);
-        let result = self.timed(request.post()).await?;
+        let result = self.timed(async { request.post().await.map_err(|error| explain(&self.options, &error)) }).await?;
         let Data::Matrix(series) = result.data() else {
             return Err(refused(format!("{} answered a range query with no matrix", shown(&self.options.url))));
         };
@@ -141,22 +158,28 @@ impl Client {
     /// The groups that hold rules of these names, without the other rules.
     pub async fn rule_groups(&self, names: &[&str]) -> Result<Vec<RuleGroup>, ClientError> {
         let connection = self.connection().await?;
-        // Raw, because the crate leaves out what matters here: the error of a rule.
-        let response = self.timed(connection.rules().names(names.iter().copied()).get_raw()).await?;
-        let status = response.status();
-        let url = shown(&self.options.url);
-        if !status.is_success() {
-            return Err(refused(format!("{url} answers {status} when asked for its rules")));
-        }
-        let text = response.text().await.map_err(|error| refused(format!("{url}: {}", chain(&error))))?;
-        let rules: RulesResponse = serde_json::from_str(&text)
-            .map_err(|error| refused(format!("{url} tells its rules in another form: {error}")))?;
-        Ok(rules.data.groups)
+        self.timed(async {
+            // Raw, because the crate leaves out what matters here: the error of a rule.
+            let asked = connection.rules().names(names.iter().copied());
+            let response = asked.get_raw().await.map_err(|error| explain(&self.options, &error))?;
+            let status = response.status();
+            let url = shown(&self.options.url);
+            if !status.is_success() {
+                return Err(refused(format!("{url} answers {status} when asked for its rules")));
+            }
+            let rules = answer::read(response, serde_json::from_reader::<_, RulesResponse>).await;
+            match rules {
+                Ok(rules) => Ok(rules.data.groups),
+                Err(ReadError::Form(error)) => Err(refused(format!("{url} tells its rules in another form: {error}"))),
+                Err(error) => Err(unread(&self.options, error)),
+            }
+        })
+        .await
     }
 
-    async fn timed<T>(&self, request: impl Future<Output = Result<T, QueryError>>) -> Result<T, ClientError> {
+    async fn timed<T>(&self, answer: impl Future<Output = Result<T, ClientError>>) -> Result<T, ClientError> {
         let started = Instant::now();
-        let result = request.await.map_err(|error| explain(&self.options, &error));
+        let result = answer.await;
         let outcome = result.as_ref().map_or_else(|error| error.outcome, |_| "ok");
         self.metrics.query(outcome, started.elapsed());
         result
@@ -244,6 +267,32 @@ fn refused(message: String) -> ClientError {
 
 fn unusable(message: String) -> ClientError {
     ClientError { reason: reasons::PROMETHEUS_UNREACHABLE, message, outcome: "unusable" }
+}
+
+fn refusal_of(url: &str, Refusal { error_type, error }: &Refusal) -> ClientError {
+    refused(format!("{url} refuses the query: {error_type}: {error}"))
+}
+
+/// What it means that an answer came and could not be read.
+fn unread(options: &ClientOptions, error: ReadError) -> ClientError {
+    let url = shown(&options.url);
+    match error {
+        ReadError::Connection(error) if error.is_timeout() => ClientError {
+            reason: reasons::PROMETHEUS_UNREACHABLE,
+            outcome: "timeout",
+            message: format!("{url} does not answer within {} s", options.timeout.as_secs()),
+        },
+        ReadError::Connection(error) => ClientError {
+            reason: reasons::PROMETHEUS_UNREACHABLE,
+            outcome: "unreachable",
+            message: format!("the answer of {url} broke off: {}", chain(&error)),
+        },
+        ReadError::Form(_) | ReadError::Ended => ClientError {
+            reason: reasons::PROMETHEUS_REFUSES,
+            outcome: "malformed",
+            message: format!("{url} does not answer as a Prometheus does: {error}; check the URL and its path"),
+        },
+    }
 }
 
 /// What the failure means for the one who set the URL.

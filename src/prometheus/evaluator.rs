@@ -81,11 +81,17 @@ impl Evaluator {
     }
 
     async fn ask(&self, prometheus: &Client) -> Result<Given, ClientError> {
-        let mut samples = HashMap::new();
         let recorded = format!("{{__name__=~\"{}\"}}", slo::evaluate::RECORDED);
-        snapshot::distribute(&prometheus.instant(&recorded).await?, &self.shards, &mut samples);
-        let times = prometheus.instant(&format!("timestamp({HEARTBEAT})")).await?;
-        snapshot::distribute_times(&times, &self.shards, &mut samples);
+        let shards = self.shards.clone();
+        let samples = prometheus
+            .gather(&recorded, HashMap::new(), move |all, sample| snapshot::distribute(sample, &shards, all))
+            .await?;
+        let shards = self.shards.clone();
+        let samples = prometheus
+            .gather(&format!("timestamp({HEARTBEAT})"), samples, move |all, time| {
+                snapshot::distribute_time(time, &shards, all);
+            })
+            .await?;
         // Some that answer queries have no rules of their own, such as a Thanos querier without a ruler.
         let loaded = match prometheus.rule_groups(&[HEARTBEAT, WINDOW_HEARTBEAT, slo::signals::TOTAL]).await {
             Ok(groups) => Loaded::Groups {

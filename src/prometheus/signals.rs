@@ -135,22 +135,26 @@ impl SignalSource {
 }
 
 async fn look(prometheus: &Client, shards: &Shards) -> Signals {
-    let mut all = HashMap::new();
     let recorded = format!("{{__name__=~\"{}\"}}", signals::RECORDED);
-    let samples = prometheus.instant(&recorded).await.map_err(|error| error.message)?;
-    let times = prometheus.instant(&format!("timestamp({})", signals::TOTAL)).await.map_err(|error| error.message)?;
-    let ours =
-        |sample: &&InstantVector| sample.metric().get("namespace").is_some_and(|namespace| shards.hold(namespace));
-    for sample in samples.iter().filter(ours) {
-        take(&mut all, sample);
-    }
-    for time in times.iter().filter(ours) {
-        if let Some(profile) = profile(&mut all, time) {
+    let ours = |shards: &Shards| {
+        let shards = shards.clone();
+        move |sample: &InstantVector| sample.metric().get("namespace").is_some_and(|namespace| shards.hold(namespace))
+    };
+    let (held, held_too) = (ours(shards), ours(shards));
+    let gathered = prometheus.gather(&recorded, HashMap::new(), move |all, sample| {
+        if held(sample) {
+            take(all, sample);
+        }
+    });
+    let all = gathered.await.map_err(|error| error.message)?;
+    let newest = format!("timestamp({})", signals::TOTAL);
+    let timed = prometheus.gather(&newest, all, move |all, time| {
+        if let Some(profile) = Some(time).filter(|time| held_too(time)).and_then(|time| profile(all, time)) {
             let newest = time.sample().value();
             profile.newest = Some(profile.newest.map_or(newest, |other| other.max(newest)));
         }
-    }
-    Ok(all)
+    });
+    timed.await.map_err(|error| error.message)
 }
 
 fn profile<'a>(

@@ -141,31 +141,23 @@ impl Default for Loaded {
     }
 }
 
-/// Distributes samples to the objectives that their labels name, of these shards.
-pub fn distribute<S: BuildHasher>(
-    samples: &[InstantVector],
-    shards: &Shards,
-    into: &mut HashMap<Identity, Recorded, S>,
-) {
-    for vector in samples {
-        let Some(name) = vector.metric().get("__name__") else { continue };
-        if let Some(identity) = identity(vector, shards) {
-            let samples = &mut into.entry(identity).or_default().samples;
-            samples.of_group(group(vector.metric())).take(name, vector.sample().value());
-        }
+/// Gives a sample to the objective that its labels name, if it is of these shards.
+pub fn distribute<S: BuildHasher>(sample: &InstantVector, shards: &Shards, into: &mut HashMap<Identity, Recorded, S>) {
+    let Some(name) = sample.metric().get("__name__") else { return };
+    if let Some(identity) = identity(sample, shards) {
+        let samples = &mut into.entry(identity).or_default().samples;
+        samples.of_group(group(sample.metric())).take(name, sample.sample().value());
     }
 }
 
-/// Notes when the newest sample of each objective was taken: values of a query for `timestamp(…)`, in seconds since 1970.
-pub fn distribute_times<S: BuildHasher>(
-    times: &[InstantVector],
+/// Notes when the newest sample of an objective was taken: a value of a query for `timestamp(…)`, in seconds since 1970.
+pub fn distribute_time<S: BuildHasher>(
+    time: &InstantVector,
     shards: &Shards,
     into: &mut HashMap<Identity, Recorded, S>,
 ) {
-    for vector in times {
-        if let Some(identity) = identity(vector, shards) {
-            into.entry(identity).or_default().newest = Some(vector.sample().value());
-        }
+    if let Some(identity) = identity(time, shards) {
+        into.entry(identity).or_default().newest = Some(time.sample().value());
     }
 }
 

@@ -91,7 +91,7 @@ pub fn present(args: &PrometheusArgs, identity: &Identity) -> Result<Option<Pres
     let client = client(url, args, ClientOptions::TIMEOUT);
     let query = format!("{{__name__=~\"plimsoll:.+\",{}}}", identity.matchers());
     let values = block_on(client.gather(&query, Vec::new(), |all, sample| {
-        all.extend(sample.metric().get("__name__").map(|name| (name.clone(), sample.sample().value())));
+        all.extend(sample.label("__name__").map(|name| (name.to_owned(), sample.value())));
     }))??;
     Ok(Some(Present { values: values.into_iter().collect() }))
 }

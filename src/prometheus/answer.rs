@@ -1,12 +1,9 @@
 //! Answers that are read while they come: with thousands of profiles one has tens of megabytes, of which little is kept.
 
-use std::{fmt, io};
+use std::{borrow::Cow, fmt, io};
 
 use axum::body::Bytes;
-use prometheus_http_query::{
-    reqwest::{self, Response},
-    response::InstantVector,
-};
+use prometheus_http_query::reqwest::{self, Response};
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
@@ -92,8 +89,100 @@ pub struct Refusal {
     pub error: String,
 }
 
+/// One series at one time.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Sample {
+    /// Its labels, the name among them.
+    metric: Labels,
+    value: (f64, Number),
+}
+
+/// Labels in the order in which they came.
+#[derive(Debug, Clone, Default)]
+struct Labels(Vec<(Cow<'static, str>, String)>);
+
+/// A number that stands in quotes, for JSON has no `NaN`.
+#[derive(Debug, Clone, Copy)]
+struct Number(f64);
+
+impl Sample {
+    /// Its value.
+    pub const fn value(&self) -> f64 {
+        self.value.1.0
+    }
+
+    /// The value of a label.
+    pub fn label(&self, name: &str) -> Option<&str> {
+        self.metric.0.iter().find(|(label, _)| label == name).map(|(_, value)| &**value)
+    }
+
+    /// Takes the value of a label out.
+    pub fn take(&mut self, name: &str) -> Option<String> {
+        let at = self.metric.0.iter().position(|(label, _)| label == name)?;
+        Some(self.metric.0.swap_remove(at).1)
+    }
+
+    /// The labels that are left.
+    pub fn rest(self) -> impl Iterator<Item = (Cow<'static, str>, String)> {
+        self.metric.0.into_iter()
+    }
+}
+
+/// Names that nearly every label has: they take no memory.
+const KNOWN: [&str; 4] = ["__name__", "namespace", "profile", "objective"];
+
+impl<'de> Deserialize<'de> for Labels {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        struct Name(Cow<'static, str>);
+        impl<'de> Deserialize<'de> for Name {
+            fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+                json.deserialize_str(Text(|text: &str| {
+                    let known = KNOWN.into_iter().find(|known| *known == text);
+                    Some(Self(known.map_or_else(|| Cow::Owned(text.to_owned()), Cow::Borrowed)))
+                }))
+            }
+        }
+        struct Pairs;
+        impl<'de> Visitor<'de> for Pairs {
+            type Value = Labels;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("labels")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Labels, A::Error> {
+                let mut all = Vec::with_capacity(KNOWN.len());
+                while let Some((Name(name), value)) = map.next_entry()? {
+                    all.push((name, value));
+                }
+                Ok(Labels(all))
+            }
+        }
+        json.deserialize_map(Pairs)
+    }
+}
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        json.deserialize_str(Text(|text: &str| text.parse().ok().map(Self)))
+    }
+}
+
+/// Makes something of a text without keeping it.
+struct Text<F>(F);
+
+impl<T, F: Fn(&str) -> Option<T>> Visitor<'_> for Text<F> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number in quotes, or the name of a label")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+        (self.0)(text).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self))
+    }
+}
+
 /// Reads the answer to an instant query, and hands each sample of its vector over. Gives what Prometheus says instead where it refuses.
-pub fn vector(from: impl io::Read, take: impl FnMut(InstantVector)) -> serde_json::Result<Option<Refusal>> {
+pub fn vector(from: impl io::Read, take: impl FnMut(Sample)) -> serde_json::Result<Option<Refusal>> {
     let mut json = serde_json::Deserializer::from_reader(from);
     let refused = Whole(take).deserialize(&mut json)?;
     json.end()?;
@@ -102,16 +191,16 @@ pub fn vector(from: impl io::Read, take: impl FnMut(InstantVector)) -> serde_jso
 
 struct Whole<F>(F);
 struct Data<'a, F>(&'a mut F);
-struct Samples<'a, F>(&'a mut F);
+struct Vector<'a, F>(&'a mut F);
 
-impl<'de, F: FnMut(InstantVector)> DeserializeSeed<'de> for Whole<F> {
+impl<'de, F: FnMut(Sample)> DeserializeSeed<'de> for Whole<F> {
     type Value = Option<Refusal>;
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
         json.deserialize_map(self)
     }
 }
 
-impl<'de, F: FnMut(InstantVector)> Visitor<'de> for Whole<F> {
+impl<'de, F: FnMut(Sample)> Visitor<'de> for Whole<F> {
     type Value = Option<Refusal>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -139,14 +228,14 @@ impl<'de, F: FnMut(InstantVector)> Visitor<'de> for Whole<F> {
     }
 }
 
-impl<'de, F: FnMut(InstantVector)> DeserializeSeed<'de> for Data<'_, F> {
+impl<'de, F: FnMut(Sample)> DeserializeSeed<'de> for Data<'_, F> {
     type Value = ();
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
         json.deserialize_map(self)
     }
 }
 
-impl<'de, F: FnMut(InstantVector)> Visitor<'de> for Data<'_, F> {
+impl<'de, F: FnMut(Sample)> Visitor<'de> for Data<'_, F> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -156,7 +245,7 @@ impl<'de, F: FnMut(InstantVector)> Visitor<'de> for Data<'_, F> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(key) = map.next_key::<String>()? {
             if key == "result" {
-                map.next_value_seed(Samples(self.0))?;
+                map.next_value_seed(Vector(self.0))?;
             } else {
                 map.next_value::<IgnoredAny>()?;
             }
@@ -165,14 +254,14 @@ impl<'de, F: FnMut(InstantVector)> Visitor<'de> for Data<'_, F> {
     }
 }
 
-impl<'de, F: FnMut(InstantVector)> DeserializeSeed<'de> for Samples<'_, F> {
+impl<'de, F: FnMut(Sample)> DeserializeSeed<'de> for Vector<'_, F> {
     type Value = ();
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
         json.deserialize_seq(self)
     }
 }
 
-impl<'de, F: FnMut(InstantVector)> Visitor<'de> for Samples<'_, F> {
+impl<'de, F: FnMut(Sample)> Visitor<'de> for Vector<'_, F> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -196,7 +285,7 @@ mod tests {
     fn read(text: &str) -> Result<Read, String> {
         let mut all = Vec::new();
         let refused = vector(text.as_bytes(), |sample| {
-            all.push((sample.metric().get("__name__").cloned().unwrap_or_default(), sample.sample().value()));
+            all.push((sample.label("__name__").unwrap_or_default().to_owned(), sample.value()));
         });
         refused.map(|refused| (all, refused)).map_err(|error| error.to_string())
     }
@@ -211,6 +300,20 @@ mod tests {
         .unwrap();
         assert_eq!(all[0], ("a".to_owned(), 1.5));
         assert!(all[1].1.is_nan() && refused.is_none());
+    }
+
+    #[test]
+    fn labels_are_taken_out_one_by_one() {
+        let mut sample: Sample = serde_json::from_str(
+            r#"{"metric":{"z":"1","namespace":"shop","__name__":"a","profile":"web"},"value":[1,"+Inf"]}"#,
+        )
+        .unwrap();
+        assert_eq!((sample.label("profile"), sample.value()), (Some("web"), f64::INFINITY));
+        assert_eq!(sample.take("namespace").as_deref(), Some("shop"));
+        assert_eq!((sample.take("namespace"), sample.label("objective")), (None, None));
+        let mut rest: Vec<_> = sample.rest().map(|(name, value)| name.into_owned() + &value).collect();
+        rest.sort();
+        assert_eq!(rest, ["__name__a", "profileweb", "z1"]);
     }
 
     #[test]

@@ -13,11 +13,11 @@ use prometheus_http_query::{
         self,
         header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
     },
-    response::{Data, InstantVector, RangeVector},
+    response::{Data, RangeVector},
 };
 use serde::Deserialize;
 
-use super::answer::{self, ReadError, Refusal};
+use super::answer::{self, ReadError, Refusal, Sample};
 use crate::{
     api::{USER_AGENT, reasons},
     metrics::Metrics,
@@ -113,7 +113,7 @@ impl Client {
         &self,
         query: &str,
         mut gathered: T,
-        take: impl Fn(&mut T, &InstantVector) + Send + 'static,
+        take: impl Fn(&mut T, Sample) + Send + 'static,
     ) -> Result<T, ClientError> {
         let connection = self.connection().await?;
         let limit = i64::try_from(self.options.timeout.as_millis()).unwrap_or(i64::MAX);
@@ -130,7 +130,7 @@ impl Client {
                 });
             }
             let reading = answer::read(response, move |body| {
-                let refusal = answer::vector(body, |sample| take(&mut gathered, &sample))?;
+                let refusal = answer::vector(body, |sample| take(&mut gathered, sample))?;
                 Ok(refusal.map_or(Ok(gathered), Err))
             });
             let read = reading.await.map_err(|error| unread(&self.options, error))?;

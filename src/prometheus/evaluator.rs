@@ -117,10 +117,14 @@ fn news(before: &Snapshot, now: &Snapshot, interval: Duration) -> Vec<News> {
             let mut changed: HashSet<News> = HashSet::new();
             let identities: HashSet<_> = before.samples.keys().chain(now.samples.keys()).collect();
             for identity in identities {
-                let seen = |given: &Given, at| {
-                    given.samples.get(identity).map(|recorded| (recorded.shown(), recorded.is_fresh(at, interval)))
+                let known = (before.samples.get(identity), now.samples.get(identity));
+                let same = match known {
+                    (Some(one), Some(other)) => {
+                        one.is_fresh(times.0, interval) == other.is_fresh(times.1, interval) && one.shows_as(other)
+                    }
+                    (one, other) => one.is_none() && other.is_none(),
                 };
-                if seen(before, times.0) != seen(now, times.1) {
+                if !same {
                     changed.insert((identity.namespace.clone(), identity.profile.clone()));
                 }
             }

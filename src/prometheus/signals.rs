@@ -10,11 +10,10 @@ use std::{
 };
 
 use k8s_openapi::jiff::Timestamp;
-use prometheus_http_query::response::InstantVector;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{Client, age};
+use super::{Client, age, answer::Sample};
 use crate::{shard::Shards, slo::signals};
 
 /// Time between two looks at the most: the rules record every 15 s.
@@ -138,19 +137,19 @@ async fn look(prometheus: &Client, shards: &Shards) -> Signals {
     let recorded = format!("{{__name__=~\"{}\"}}", signals::RECORDED);
     let ours = |shards: &Shards| {
         let shards = shards.clone();
-        move |sample: &InstantVector| sample.metric().get("namespace").is_some_and(|namespace| shards.hold(namespace))
+        move |sample: &Sample| sample.label("namespace").is_some_and(|namespace| shards.hold(namespace))
     };
     let (held, held_too) = (ours(shards), ours(shards));
     let gathered = prometheus.gather(&recorded, HashMap::new(), move |all, sample| {
-        if held(sample) {
-            take(all, sample);
+        if held(&sample) {
+            take(all, &sample);
         }
     });
     let all = gathered.await.map_err(|error| error.message)?;
     let newest = format!("timestamp({})", signals::TOTAL);
     let timed = prometheus.gather(&newest, all, move |all, time| {
-        if let Some(profile) = Some(time).filter(|time| held_too(time)).and_then(|time| profile(all, time)) {
-            let newest = time.sample().value();
+        if let Some(profile) = held_too(&time).then(|| profile(all, &time)).flatten() {
+            let newest = time.value();
             profile.newest = Some(profile.newest.map_or(newest, |other| other.max(newest)));
         }
     });
@@ -159,25 +158,25 @@ async fn look(prometheus: &Client, shards: &Shards) -> Signals {
 
 fn profile<'a>(
     all: &'a mut HashMap<(String, String), ProfileSignals>,
-    sample: &InstantVector,
+    sample: &Sample,
 ) -> Option<&'a mut ProfileSignals> {
-    let label = |name: &str| sample.metric().get(name).cloned();
+    let label = |name: &str| sample.label(name).map(ToOwned::to_owned);
     Some(all.entry((label("namespace")?, label("profile")?)).or_default())
 }
 
-fn take(all: &mut HashMap<(String, String), ProfileSignals>, sample: &InstantVector) {
-    let value = sample.sample().value();
-    let (Some(name), Some(profile)) = (sample.metric().get("__name__").cloned(), profile(all, sample)) else { return };
-    let slot = match name.as_str() {
+fn take(all: &mut HashMap<(String, String), ProfileSignals>, sample: &Sample) {
+    let value = sample.value();
+    let (Some(name), Some(profile)) = (sample.label("__name__"), profile(all, sample)) else { return };
+    let slot = match name {
         signals::REQUESTS => &mut profile.requests,
         signals::IN_FLIGHT => &mut profile.in_flight,
         signals::SERIES => &mut profile.series,
         signals::WAITING => &mut profile.waiting,
         signals::SEASONAL => &mut profile.seasonal,
         _ => {
-            let Some(objective) = sample.metric().get("objective") else { return };
-            let objective = profile.objectives.entry(objective.clone()).or_default();
-            match name.as_str() {
+            let Some(objective) = sample.label("objective") else { return };
+            let objective = profile.objectives.entry(objective.to_owned()).or_default();
+            match name {
                 signals::TOTAL => objective.total = Some(value),
                 signals::BAD => objective.bad = Some(value),
                 // Of a grouped objective the groups together.
@@ -195,7 +194,7 @@ fn take(all: &mut HashMap<(String, String), ProfileSignals>, sample: &InstantVec
 mod tests {
     use super::*;
 
-    fn vector(json: serde_json::Value) -> InstantVector {
+    fn vector(json: serde_json::Value) -> Sample {
         serde_json::from_value(json).unwrap()
     }
 

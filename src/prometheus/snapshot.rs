@@ -1,11 +1,13 @@
 //! What the last evaluation found, for all profiles.
 
-use std::{collections::HashMap, hash::BuildHasher, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    hash::BuildHasher,
+    sync::Arc,
+    time::Duration,
+};
 
-use k8s_openapi::jiff::Timestamp;
-use prometheus_http_query::response::InstantVector;
-
-use super::{ClientError, RuleSelector, client::RuleGroup};
+use super::{ClientError, RuleSelector, answer::Sample, client::RuleGroup};
 use crate::{
     shard::Shards,
     slo::{
@@ -14,6 +16,7 @@ use crate::{
         number,
     },
 };
+use k8s_openapi::jiff::Timestamp;
 
 /// What the last evaluation found.
 #[derive(Debug, Clone)]
@@ -73,29 +76,34 @@ impl Recorded {
         self.newest.is_some_and(|newest| age(newest, at) <= longest_age(interval))
     }
 
-    /// The numbers as a status shows them: two records that show the same are no news.
-    pub fn shown(&self) -> Vec<String> {
-        let mut all = Vec::new();
-        show(&self.samples, &mut all);
-        all
+    /// Whether a status shows the same of both: then they are no news.
+    pub fn shows_as(&self, other: &Self) -> bool {
+        shown_alike(&self.samples, &other.samples)
     }
 }
 
-fn show(samples: &Samples, all: &mut Vec<String>) {
-    let Samples { window, further, burn, bad_rate: _, groups_left_out, groups } = samples;
-    for Numbers { bad_events, total_events, budget_events, objective, budget_remaining, coverage } in
-        [window].into_iter().chain(further.values())
-    {
+fn shown_alike(one: &Samples, other: &Samples) -> bool {
+    let Samples { window, further, burn, bad_rate: _, groups_left_out, groups } = one;
+    numbers_alike(window, &other.window)
+        && *groups_left_out == other.groups_left_out
+        && alike(further, &other.further, numbers_alike)
+        && alike(burn, &other.burn, |one, other| {
+            one.to_bits() == other.to_bits() || shown_burn(*one) == shown_burn(*other)
+        })
+        && alike(groups, &other.groups, shown_alike)
+}
+
+fn alike<K: PartialEq, V>(one: &BTreeMap<K, V>, other: &BTreeMap<K, V>, same: impl Fn(&V, &V) -> bool) -> bool {
+    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one.0 == other.0 && same(one.1, other.1))
+}
+
+fn numbers_alike(one: &Numbers, other: &Numbers) -> bool {
+    let rounded = |numbers: &Numbers| {
+        let Numbers { bad_events, total_events, budget_events, objective, budget_remaining, coverage } = *numbers;
         let counts = [bad_events, total_events, budget_events, budget_remaining, coverage];
-        all.extend(counts.into_iter().map(|number| format!("{:?}", number.map(number::round3))));
-        all.push(format!("{:?}", objective.map(number::round_good)));
-    }
-    all.extend(burn.iter().map(|(window, rate)| format!("{window} {}", shown_burn(*rate))));
-    all.push(format!("{groups_left_out:?}"));
-    for (group, samples) in groups {
-        all.push(format!("{group:?}"));
-        show(samples, all);
-    }
+        (counts.map(|number| number.map(number::round3)), objective.map(number::round_good))
+    };
+    one == other || rounded(one) == rounded(other)
 }
 
 /// A burn rate with two significant digits: enough to act on, and it holds still while traffic is even.
@@ -141,39 +149,29 @@ impl Default for Loaded {
     }
 }
 
-/// Gives a sample to the objective that its labels name, if it is of these shards.
-pub fn distribute<S: BuildHasher>(sample: &InstantVector, shards: &Shards, into: &mut HashMap<Identity, Recorded, S>) {
-    let Some(name) = sample.metric().get("__name__") else { return };
-    if let Some(identity) = identity(sample, shards) {
-        let samples = &mut into.entry(identity).or_default().samples;
-        samples.of_group(group(sample.metric())).take(name, sample.sample().value());
+/// Gives a sample to the objective that its labels name, if it is of these shards. What other labels it has are the values that it is
+/// grouped by, and what was added on the way.
+pub fn distribute<S: BuildHasher>(mut sample: Sample, shards: &Shards, into: &mut HashMap<Identity, Recorded, S>) {
+    let Some(name) = sample.take("__name__") else { return };
+    if let Some(identity) = identity(&mut sample, shards) {
+        let value = sample.value();
+        let group = sample.rest().filter(|(label, _)| !Identity::is_own(label));
+        let group: Group = group.map(|(label, value)| (label.into_owned(), value)).collect();
+        into.entry(identity).or_default().samples.of_group(group).take(&name, value);
     }
 }
 
 /// Notes when the newest sample of an objective was taken: a value of a query for `timestamp(…)`, in seconds since 1970.
-pub fn distribute_time<S: BuildHasher>(
-    time: &InstantVector,
-    shards: &Shards,
-    into: &mut HashMap<Identity, Recorded, S>,
-) {
-    if let Some(identity) = identity(time, shards) {
-        into.entry(identity).or_default().newest = Some(time.sample().value());
+pub fn distribute_time<S: BuildHasher>(mut time: Sample, shards: &Shards, into: &mut HashMap<Identity, Recorded, S>) {
+    if let Some(identity) = identity(&mut time, shards) {
+        into.entry(identity).or_default().newest = Some(time.value());
     }
 }
 
-/// The labels of a recorded series beside those of the objective: values that it is grouped by, and what was added on the way.
-fn group(labels: &HashMap<String, String>) -> Group {
-    labels
-        .iter()
-        .filter(|(name, _)| !Identity::is_own(name))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect()
-}
-
 /// Nothing where it is in none of these shards.
-fn identity(vector: &InstantVector, shards: &Shards) -> Option<Identity> {
-    let label = |name: &str| vector.metric().get(name).cloned();
-    vector.metric().get("namespace").filter(|namespace| shards.hold(namespace))?;
+fn identity(sample: &mut Sample, shards: &Shards) -> Option<Identity> {
+    sample.label("namespace").filter(|namespace| shards.hold(namespace))?;
+    let mut label = |name| sample.take(name);
     Some(Identity { namespace: label("namespace")?, profile: label("profile")?, objective: label("objective")? })
 }
 

@@ -28,11 +28,11 @@ spec:
   objectives:
   - {name: availability, target: "99.9", indicator: {ratio: {errors: 'http_requests_total{code=~"5.."}', total: http_requests_total}}}
 Y
-names=$("$binary" render --rules "$work/profile.yaml" 2>/dev/null | sed -n "s/^ *-\{0,1\} *record: //p" | tr -d "\"'" | sort -u)
+names=$("$binary" render --rules "$work/profile.yaml" 2>/dev/null | sed -n "s/^ *-\{0,1\} *record: //p" | tr -d "\"'" | sort -u | tr "\n" " ")
 now=$(date +%s)
 # Values that differ, as they do: the seconds of the profile's number.
 awk -v profiles="$profiles" -v now="$now" -v names="$names" 'BEGIN {
-  count = split(names, name, "\n")
+  count = split(names, name, " ")
   for (n = 1; n <= count; n++) {
     metric = name[n]
     for (i = 0; i < profiles; i++) for (o = 0; o < 2; o++) for (t = -60; t <= 0; t += 30)

@@ -103,15 +103,11 @@ impl Samples {
         if !name.starts_with("plimsoll:") || !matches!(kind, "events" | "ratio") {
             return None;
         }
-        let known = [
-            "bad events",
-            "total events",
-            "budget events",
-            "objective ratio",
-            "budget_remaining ratio",
-            "coverage ratio",
-        ];
-        if !known.contains(&format!("{what} {kind}").as_str()) {
+        let known = match kind {
+            "events" => matches!(what, "bad" | "total" | "budget"),
+            _ => matches!(what, "objective" | "budget_remaining" | "coverage"),
+        };
+        if !known {
             return None;
         }
         let numbers = match window {

@@ -41,7 +41,8 @@ groups_of() { # FILE: of each PrometheusRule and VMRule in it, one file
 while read -r file; do
   case $file in
     */rules.yaml) cp "$file" "$work/rules/$(tr / - <<<"$file")" ;;
-    *) groups_of "$file" ;;
+    # The same rules, which another test holds: two groups that write the same series are in each other's way.
+    *) [ -e "$(dirname "$file")/rules.yaml" ] || groups_of "$file" ;;
   esac
 done < <(find tests/golden -name '*.yaml' | sort)
 find "$work/rules" -name '*.yaml' -size 0 -delete
@@ -52,7 +53,7 @@ foreign=0
 for file in "${files[@]}"; do
   if grep -q '^ *partial_response_strategy:' "$file"; then sed -i '/^ *partial_response_strategy:/d' "$file"; foreign=$((foreign + 1)); fi
 done
-((${#files[@]} > 40)) || fail "only ${#files[@]} rule files were found"
+((${#files[@]} > 30)) || fail "only ${#files[@]} rule files were found"
 
 free_port() {
   local port
@@ -66,7 +67,7 @@ try() { # MAJOR DIRECTORY
   [[ $version == "$1".* ]] || fail "$2/prometheus is $version, and not of version $1"
   "$2/promtool" check rules "${files[@]}" >"$work/said" 2>&1 || { grep -B1 -A3 FAILED "$work/said" >&2; fail "promtool $version"; }
   # Evaluated within seconds instead of minutes; nothing else is changed.
-  rm -rf "$work/loaded" && cp -r "$work/rules" "$work/loaded" && sed -i -E 's/^( *interval:) .*/\1 1s/' "$work"/loaded/*.yaml
+  rm -rf "$work/loaded" && cp -r "$work/rules" "$work/loaded" && sed -i -E 's/^( *(- )?interval:) .*/\1 1s/' "$work"/loaded/*.yaml
   # Files of one profile write the same series, each at a time of its own.
   printf 'global: {evaluation_interval: 1s}\nrule_files: ["%s/*.yaml"]\nstorage: {tsdb: {out_of_order_time_window: 1h}}\n' \
     "$work/loaded" >"$work/prometheus.yml"

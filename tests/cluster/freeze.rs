@@ -334,8 +334,11 @@ async fn an_exhausted_budget_freezes_and_an_override_is_told_and_counted() {
     cluster.wait_for_condition_within(patience, "web", "RolloutAllowed", "False", "BudgetExhausted").await;
     let series = |name: &str| format!("plimsoll_{name}{{namespace=\"{}\",profile=\"web\"}}", cluster.namespace);
     let gate = format!("/gate/{}/web", cluster.namespace);
+    // Another image each time: one that was let through before the freeze had arrived is no change any more.
+    let tries = std::cell::Cell::new(10);
     let denied = eventually("the freeze has arrived", PATIENCE, async || {
-        let changed = frozen.set_image(Way::StrategicPatch, "Deployment", "web", "app:3").await;
+        tries.set(tries.get() + 1);
+        let changed = frozen.set_image(Way::StrategicPatch, "Deployment", "web", &format!("app:{}", tries.get())).await;
         changed.map_or_else(Ok, |_| Err("allowed".to_owned()))
     })
     .await;

@@ -18,6 +18,12 @@ fn restart_hash(metadata: &Value) -> Option<&str> {
 #[ignore = "needs a cluster: make test-cluster"]
 async fn a_change_before_the_pods_were_ready_reaches_them() {
     let cluster = Cluster::new().await;
+    if cluster.minor().await < 35 {
+        println!(
+            "left out: this Kubernetes replaces pods by their number, and without a kubelet none of them gets ready"
+        );
+        return;
+    }
     let _operator = operator(&cluster).await;
     cluster.apply_yaml(&pooled("instances: {min: 3}")).await;
     // The last of a rollout is not ready yet; there is no kubelet that would say it of the others.

@@ -267,9 +267,13 @@ fn few_parts_open_connections() {
             }
         }
     }
+    // `answer.rs` reads what a connection of `client.rs` brings.
     // The agent runs in a pooler's pod: its rights and its network are those of the profile's namespace.
     found.retain(|path| !path.starts_with("src/pooler_agent/"));
-    assert_eq!(found.into_iter().collect::<Vec<_>>(), ["src/profile/poolers.rs", "src/prometheus/client.rs"]);
+    assert_eq!(
+        found.into_iter().collect::<Vec<_>>(),
+        ["src/profile/poolers.rs", "src/prometheus/answer.rs", "src/prometheus/client.rs"]
+    );
     // The agents' pods are asked by the addresses that the kubelet has reported, at one path.
     let poolers = common::text(&common::repository("src/profile/poolers.rs"));
     assert!(poolers.contains("redirect::Policy::none()"), "an agent can send the operator elsewhere");

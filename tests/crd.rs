@@ -249,7 +249,7 @@ mod cluster {
             match answer {
                 Ok(_) => Some(format!("{}: taken, and it should be refused: {expected}", case.place())),
                 Err(error) if error.contains(&expected) => None,
-                // Before 1.37 it does not say which integer.
+                // Kubernetes 1.34 does not say which integer.
                 Err(error) if error.contains(&expected.replace("int32", "integer")) => None,
                 Err(error) => Some(format!("{}: not said: {expected}\nbut: {error}", case.place())),
             }

@@ -28,9 +28,9 @@ if [ ! -x "$two/prometheus" ]; then
 fi
 
 # --- The rule files: those that are written as files, and those in objects. Thanos' and VictoriaMetrics' own fields are not Prometheus'.
-mkdir "$work/rules"
-groups_of() { # FILE: of each PrometheusRule and VMRule in it, one file
-  awk -v out="$work/rules/$(tr / - <<<"${1%.yaml}")" '
+mkdir "$work/rules" "$work/objects"
+groups_of() { # FILE FOLDER: of each PrometheusRule and VMRule in it, one file
+  awk -v out="$2/$(tr / - <<<"${1%.yaml}")" '
     /^---/ { kind = 0; on = 0 }
     /^kind: (PrometheusRule|VMRule)$/ { kind = 1; file = out "-" ++count ".yaml" }
     kind && /^spec:$/ { on = 1; next }
@@ -41,19 +41,20 @@ groups_of() { # FILE: of each PrometheusRule and VMRule in it, one file
 while read -r file; do
   case $file in
     */rules.yaml) cp "$file" "$work/rules/$(tr / - <<<"$file")" ;;
-    # The same rules, which another test holds: two groups that write the same series are in each other's way.
-    *) [ -e "$(dirname "$file")/rules.yaml" ] || groups_of "$file" ;;
+    # Beside a rule file an object has the same rules, which another test holds. promtool takes both; of a server's groups two that
+    # write the same series are in each other's way.
+    *) if [ -e "$(dirname "$file")/rules.yaml" ]; then groups_of "$file" "$work/objects"; else groups_of "$file" "$work/rules"; fi ;;
   esac
 done < <(find tests/golden -name '*.yaml' | sort)
-find "$work/rules" -name '*.yaml' -size 0 -delete
+find "$work/rules" "$work/objects" -name '*.yaml' -size 0 -delete
 empty() { grep -qE '^groups: *\[\] *$' "$1"; }
-for file in "$work"/rules/*.yaml; do ! empty "$file" || rm "$file"; done
-files=("$work"/rules/*.yaml)
+for file in "$work"/{rules,objects}/*.yaml; do ! empty "$file" || rm "$file"; done
+files=("$work"/{rules,objects}/*.yaml)
 foreign=0
 for file in "${files[@]}"; do
   if grep -q '^ *partial_response_strategy:' "$file"; then sed -i '/^ *partial_response_strategy:/d' "$file"; foreign=$((foreign + 1)); fi
 done
-((${#files[@]} > 30)) || fail "only ${#files[@]} rule files were found"
+((${#files[@]} > 40)) || fail "only ${#files[@]} rule files were found"
 
 free_port() {
   local port
@@ -68,7 +69,7 @@ try() { # MAJOR DIRECTORY
   "$2/promtool" check rules "${files[@]}" >"$work/said" 2>&1 || { grep -B1 -A3 FAILED "$work/said" >&2; fail "promtool $version"; }
   # Evaluated within seconds instead of minutes; nothing else is changed.
   rm -rf "$work/loaded" && cp -r "$work/rules" "$work/loaded" && sed -i -E 's/^( *(- )?interval:) .*/\1 1s/' "$work"/loaded/*.yaml
-  # Files of one profile write the same series, each at a time of its own.
+  # Profiles of one name are in several tests, and write the same series, each at a time of its own.
   printf 'global: {evaluation_interval: 1s}\nrule_files: ["%s/*.yaml"]\nstorage: {tsdb: {out_of_order_time_window: 1h}}\n' \
     "$work/loaded" >"$work/prometheus.yml"
   port=$(free_port) url=http://127.0.0.1:$port
@@ -91,7 +92,7 @@ try() { # MAJOR DIRECTORY
   loaded=$(jq "$rules | length" "$work/rules.json")
   [ "$written" = "$loaded" ] || fail "Prometheus $version: $written rules are written, $loaded are loaded"
   stop
-  echo "ok  Prometheus $version: ${#files[@]} files, $loaded rules healthy"
+  echo "ok  Prometheus $version: ${#files[@]} files checked, $loaded rules healthy"
 }
 try 2 "$two"
 try 3 "$LAB_BIN"

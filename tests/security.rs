@@ -267,9 +267,9 @@ fn few_parts_open_connections() {
             }
         }
     }
-    // `answer.rs` reads what a connection of `client.rs` brings.
     // The agent runs in a pooler's pod: its rights and its network are those of the profile's namespace.
     found.retain(|path| !path.starts_with("src/pooler_agent/"));
+    // `answer.rs` reads what a connection of `client.rs` brings.
     assert_eq!(
         found.into_iter().collect::<Vec<_>>(),
         ["src/profile/poolers.rs", "src/prometheus/answer.rs", "src/prometheus/client.rs"]

@@ -44,9 +44,9 @@ impl io::Read for Body {
                 None => return Ok(0),
             }
         }
-        let piece = self.piece.split_to(self.piece.len().min(buffer.len()));
-        buffer.iter_mut().zip(&piece).for_each(|(to, from)| *to = *from);
-        Ok(piece.len())
+        let length = (&*self.piece).read(buffer)?;
+        drop(self.piece.split_to(length));
+        Ok(length)
     }
 }
 

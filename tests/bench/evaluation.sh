@@ -9,16 +9,9 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 eval "$(tests/lab/lab env)"
 profiles=${1:-5000} binary=${PLIMSOLL:-target/image/plimsoll} every=10 rounds=6
-work=$(mktemp -d)
-pids=()
-cleanup() {
-  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-  wait
-  rm -rf "$work"
-}
-trap cleanup EXIT
+. tests/bench/processes.sh
 
-# What one profile records, from its own rules: the names, and the labels of its groups.
+# The names that one profile records, from its own rules.
 cat >"$work/profile.yaml" <<'Y'
 apiVersion: plimsoll.dev/v1alpha1
 kind: PerformanceProfile
@@ -30,7 +23,7 @@ spec:
 Y
 names=$("$binary" render --rules "$work/profile.yaml" 2>/dev/null | sed -n "s/^ *-\{0,1\} *record: //p" | tr -d "\"'" | sort -u | tr "\n" " ")
 now=$(date +%s)
-# Values that differ, as they do: the seconds of the profile's number.
+# Values differ from profile to profile, and not from one evaluation to the next: there is no news.
 awk -v profiles="$profiles" -v now="$now" -v names="$names" 'BEGIN {
   count = split(names, name, " ")
   for (n = 1; n <= count; n++) {
@@ -62,12 +55,10 @@ kubectl wait --for=condition=Established --timeout=30s -f crds/ >/dev/null
 operator=$!
 pids+=("$operator")
 evaluations() { curl -sf http://127.0.0.1:18491/metrics | awk '/^plimsoll_prometheus_query_duration_seconds_count/ { sum += $NF } END { print int(sum / 3) }'; }
-cpu() { awk -v hz="$(getconf CLK_TCK)" '{ print ($14 + $15) / hz }' "/proc/$operator/stat"; }
-memory() { awk -v what="$1:" '$1 == what { printf "%.0f", $2 * 1024 / 1e6 }' "/proc/$operator/status"; }
 until [ "$(evaluations)" -ge 2 ]; do sleep 0.5; done
 sleep 2
-before=$(cpu) first=$(evaluations)
+before=$(cpu "$operator") first=$(evaluations)
 sleep $((every * rounds))
-after=$(cpu) last=$(evaluations)
+after=$(cpu "$operator") last=$(evaluations)
 curl -sf http://127.0.0.1:18491/metrics | grep -E '^plimsoll_prometheus_query_duration_seconds_(sum|count)' || true
-echo "$profiles profiles, $series series recorded: $(awk -v a="$before" -v b="$after" -v n="$((last - first))" 'BEGIN { printf "%.2f s of CPU each in %d evaluations", (b - a) / n, n }'), three queries each, resident $(memory VmRSS) MB (most $(memory VmHWM) MB)"
+echo "$profiles profiles, $series series recorded: $(awk -v a="$before" -v b="$after" -v n="$((last - first))" 'BEGIN { printf "%.2f s of CPU each in %d evaluations", (b - a) / n, n }'), three queries each, resident $(memory "$operator" VmRSS) MB (most $(memory "$operator" VmHWM) MB)"

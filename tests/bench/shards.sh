@@ -12,14 +12,7 @@ eval "$(tests/lab/lab env)"
 replicas=${1:?how many processes}
 profiles=${PROFILES:-1000} namespaces=${NAMESPACES:-50} shards=${SHARDS:-$replicas}
 binary=${PLIMSOLL:-target/image/plimsoll}
-work=$(mktemp -d)
-pids=()
-cleanup() {
-  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-  wait
-  rm -rf "$work"
-}
-trap cleanup EXIT
+. tests/bench/processes.sh
 port() { echo $((18200 + $1)); }
 metric() { # NAME: the sum over all processes
   for ((i = 0; i < replicas; i++)); do curl -sf "http://127.0.0.1:$(port "$i")/metrics" || true; done |
@@ -28,8 +21,6 @@ metric() { # NAME: the sum over all processes
 requests() { # of all clients, watches left out
   kubectl get --raw /metrics | awk '/^apiserver_request_total/ && !/verb="WATCH"/ { sum += $NF } END { printf "%d", sum }'
 }
-cpu() { awk -v hz="$(getconf CLK_TCK)" '{ printf "%.1f", ($14 + $15) / hz }' "/proc/$1/stat"; }
-memory() { awk -v what="$2:" '$1 == what { printf "%.1f", $2 / 1024 }' "/proc/$1/status"; }
 manifests() {
   local i name namespace
   for ((i = 0; i < namespaces; i++)); do echo "{apiVersion: v1, kind: Namespace, metadata: {name: bench-$i}}"; echo ---; done
@@ -82,7 +73,7 @@ ready=$(kubectl get performanceprofiles --all-namespaces -o json | jq '[.items[]
 echo "replicas=$replicas shards=$shards profiles=$profiles namespaces=$namespaces ready=$ready converged_ms=$took requests=$(($(requests) - before)) reconciles=$(metric plimsoll_reconciles_total) writes=$(metric plimsoll_child_applies_total) status_writes=$(metric plimsoll_status_writes_total)"
 for ((i = 0; i < replicas; i++)); do
   pid=${pids[i]}
-  echo "  replica $i: shards $(curl -sf "http://127.0.0.1:$(port "$i")/metrics" | awk '$1 == "plimsoll_shards_held" { print $2 }'), profiles $(curl -sf "http://127.0.0.1:$(port "$i")/metrics" | awk '$1 == "plimsoll_profiles" { print $2 }'), resident $(memory "$pid" VmRSS) MiB (most $(memory "$pid" VmHWM)), CPU $(cpu "$pid") s"
+  echo "  replica $i: shards $(curl -sf "http://127.0.0.1:$(port "$i")/metrics" | awk '$1 == "plimsoll_shards_held" { print $2 }'), profiles $(curl -sf "http://127.0.0.1:$(port "$i")/metrics" | awk '$1 == "plimsoll_profiles" { print $2 }'), resident $(memory "$pid" VmRSS) MB (most $(memory "$pid" VmHWM)), CPU $(cpu "$pid") s"
 done
 before=$(requests) quiet=()
 for pid in "${pids[@]}"; do quiet+=("$(cpu "$pid")"); done

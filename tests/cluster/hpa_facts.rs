@@ -54,7 +54,7 @@ async fn set(cluster: &Cluster, name: &str, spec: Value) {
 
 /// Waits until the autoscaler has looked at its spec as it is now.
 async fn looked(cluster: &Cluster, name: &str) {
-    // Autoscalers have no generation before 1.37.
+    // Kubernetes 1.34 gives autoscalers no generation.
     if !cluster.expect(KIND, name).await["metadata"]["generation"].is_u64() {
         tokio::time::sleep(A_LOOK).await;
         return;

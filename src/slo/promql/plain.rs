@@ -1,7 +1,7 @@
 //! Selectors as nearly everybody writes them, read without the grammar of the whole language.
 //!
-//! The parser takes 50 to 100 µs for a selector, most of it for regular expressions, which are the same in many profiles. What is read
-//! here is read as the parser reads it: a test holds the two against each other. For anything out of the ordinary nothing is given,
+//! The parser builds tables and compiles regular expressions, which are the same in many profiles, each time. What is read here is read as
+//! the parser reads it: a test holds the two against each other. For anything out of the ordinary nothing is given,
 //! and the parser has the word, and the error.
 
 use std::{
@@ -14,7 +14,7 @@ use regex::Regex;
 
 use super::is_label_name;
 
-/// Most regular expressions that are kept, some 10 kB each.
+/// Most regular expressions that are kept: a tenant can write as many as he likes.
 const MOST_PATTERNS: usize = 64;
 
 /// The longest regular expression that is kept, in bytes.

@@ -3,7 +3,6 @@
 use std::{
     collections::{HashMap, HashSet, hash_map::DefaultHasher},
     hash::{Hash, Hasher},
-    io,
     sync::{Mutex, PoisonError},
 };
 
@@ -12,8 +11,6 @@ use kube::{
     Api, Resource,
     api::{DeleteParams, PatchParams, Preconditions},
 };
-use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use super::{Category, categorize};
 use crate::api::{FIELD_MANAGER, annotations};
@@ -21,8 +18,10 @@ use crate::api::{FIELD_MANAGER, annotations};
 mod covers;
 mod found;
 mod lost;
+mod opinion;
 
 pub use found::{Found, Stub, Written};
+use opinion::Opinion;
 
 /// A version that no object has. An apply with it makes what is absent, and is a conflict where anything is: so what another has made
 /// meanwhile, or what no watch shows, is never taken over.
@@ -90,7 +89,8 @@ impl AppliedMemory {
         {
             return Ok(None);
         }
-        let opinion = digest(desired);
+        let text = Opinion::of(desired)?;
+        let opinion = text.digest();
         let remember = |object| self.lock().insert(key, Remembered { opinion, object, owner, recipe });
         if let Some(live) = live {
             match known {
@@ -98,7 +98,7 @@ impl AppliedMemory {
                     remember(known.object);
                     return Ok(None);
                 }
-                None if live.applied() == Some(&*text(opinion)) && live.holds(api, desired).await? => {
+                None if live.applied() == Some(&*mark(opinion)) && live.holds(api, desired).await? => {
                     remember(live.fingerprint());
                     return Ok(None);
                 }
@@ -106,14 +106,14 @@ impl AppliedMemory {
             }
         }
         let meta = desired.meta_mut();
-        meta.annotations.get_or_insert_default().insert(annotations::APPLIED.to_owned(), text(opinion));
+        meta.annotations.get_or_insert_default().insert(annotations::APPLIED.to_owned(), mark(opinion));
         match live {
             // One that was made again under the same name has another uid, and may be another's.
             Some(live) => meta.uid = live.uid().map(ToOwned::to_owned),
             None => meta.resource_version = Some(NO_VERSION.to_owned()),
         }
         let params = PatchParams::apply(FIELD_MANAGER).force();
-        let answer = F::patch(api, &name, &params, desired).await?;
+        let answer = F::patch(api, &name, &params, text.with_metadata_of(desired)?).await?;
         remember(answer.fingerprint());
         let lost = answer.lost(desired);
         let mut all = self.all_lost();
@@ -181,29 +181,7 @@ fn number(value: &(impl Hash + ?Sized)) -> u64 {
     hasher.finish()
 }
 
-/// A hash of an object as JSON, the same for every build of the operator: it outlives the process.
-fn digest(object: &impl Serialize) -> u64 {
-    struct Into(Sha256);
-    impl io::Write for Into {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.update(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-    // Small pieces cost more than the hash itself.
-    let mut writer = io::BufWriter::with_capacity(4096, Into(Sha256::new()));
-    let written = serde_json::to_writer(&mut writer, object);
-    let hash = match (written, writer.into_inner()) {
-        (Ok(()), Ok(Into(hash))) => hash.finalize(),
-        // Cannot be: nothing is written to, and every object of ours is JSON.
-        _ => return 0,
-    };
-    hash.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
-}
-
-fn text(digest: u64) -> String {
+/// A hash as it stands in the annotation.
+fn mark(digest: u64) -> String {
     format!("{digest:016x}")
 }

@@ -9,7 +9,8 @@ use kube::{
 use serde::Serialize;
 
 /// The metadata of an object instead of the whole of it.
-const METADATA: HeaderValue = HeaderValue::from_static("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1");
+pub(super) const METADATA: HeaderValue =
+    HeaderValue::from_static("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1");
 
 /// Applies a status. Gives the metadata as they are then: the object itself is known.
 pub async fn apply_status<K>(

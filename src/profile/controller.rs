@@ -14,7 +14,7 @@ use k8s_openapi::{
 };
 use kube::{
     Api, Client, Resource,
-    core::{ApiResource, DynamicObject, PartialObjectMeta},
+    core::{ApiResource, DynamicObject},
     runtime::{
         self, WatchStreamExt,
         controller::{self, Config},
@@ -42,7 +42,7 @@ use super::{
 };
 use crate::{
     api::labels,
-    kube::{Cache, Changed, Packed, PrometheusRule, RuleApis, ScalerApis, VMRule},
+    kube::{Cache, Changed, Light, Packed, PrometheusRule, RuleApis, ScalerApis, VMRule},
     metrics::Metrics,
     prometheus::{News, SignalSnapshot, Snapshot, Wanted},
     shard::Shards,
@@ -54,7 +54,7 @@ const DEBOUNCE: Duration = Duration::from_millis(10);
 mod poolers;
 mod watched;
 
-use watched::{in_pages, stubs};
+use watched::{Metadata, in_pages, stubs};
 
 /// Time between two clearances of what is remembered of profiles that are gone.
 const TIDY: Duration = Duration::from_mins(10);
@@ -118,9 +118,11 @@ impl Controller {
         let own_status = OwnStatus::default();
         let main =
             runtime::Controller::for_stream(self.profiles(writer, &stores, claimed, &own_status), profiles.clone());
-        let autoscaler_events = watcher(self.api::<HorizontalPodAutoscaler>(), everything.clone()).default_backoff();
+        let autoscaler_events =
+            watcher(self.api::<Light<HorizontalPodAutoscaler>>(), everything.clone()).default_backoff();
         let autoscaler_events = self.watched(autoscaler_events);
-        let budget_events = self.watched(watcher(self.api::<PodDisruptionBudget>(), everything).default_backoff());
+        let budget_events =
+            self.watched(watcher(self.api::<Light<PodDisruptionBudget>>(), everything).default_backoff());
 
         let kinds = Arc::new(TargetKinds::default());
         let decisions = Decisions::default();
@@ -153,13 +155,17 @@ impl Controller {
             .reconcile_on(triggers(
                 autoscaler_events,
                 autoscalers,
-                packed_autoscaler,
+                |Light(autoscaler)| packed_autoscaler(autoscaler),
                 Packed::same,
                 move |autoscaler| triggers::of_autoscaler(&autoscaler.unpack(), &s1),
             ))
-            .reconcile_on(triggers(budget_events, disruption_budgets, packed_budget, Packed::same, move |budget| {
-                triggers::of_disruption_budget(&budget.unpack(), &s2)
-            }))
+            .reconcile_on(triggers(
+                budget_events,
+                disruption_budgets,
+                |Light(budget)| packed_budget(budget),
+                Packed::same,
+                move |budget| triggers::of_disruption_budget(&budget.unpack(), &s2),
+            ))
             .reconcile_on(stubs(self.metadata::<ConfigMap>(ours.clone()), rule_files))
             .reconcile_on(stubs(self.rules::<PrometheusRule>(ours.clone(), |apis| apis.prometheus_rule), rules))
             .reconcile_on(stubs(self.rules::<VMRule>(ours, |apis| apis.vm_rule), vm_rules))
@@ -258,7 +264,7 @@ impl Controller {
     fn metadata<K>(
         &self,
         config: watcher::Config,
-    ) -> impl Stream<Item = watcher::Result<watcher::Event<PartialObjectMeta<K>>>> + use<K>
+    ) -> impl Stream<Item = watcher::Result<watcher::Event<Metadata<K>>>> + use<K>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
             + Clone
@@ -268,7 +274,7 @@ impl Controller {
             + Sync
             + 'static,
     {
-        self.watched(watcher(self.api::<PartialObjectMeta<K>>(), config).default_backoff())
+        self.watched(watcher(self.api::<Metadata<K>>(), config).default_backoff())
     }
 
     /// Starts when the API of the rule objects appears: before, every watch would be a 404.
@@ -276,7 +282,7 @@ impl Controller {
         &self,
         config: watcher::Config,
         served: fn(&RuleApis) -> bool,
-    ) -> impl Stream<Item = watcher::Result<watcher::Event<PartialObjectMeta<K>>>> + use<K>
+    ) -> impl Stream<Item = watcher::Result<watcher::Event<Metadata<K>>>> + use<K>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
             + Clone
@@ -307,12 +313,15 @@ impl Controller {
     {
         let resource = ApiResource::erase::<K>(&());
         let api = match &self.namespace {
-            Some(namespace) => Api::<DynamicObject>::namespaced_with(self.shared.client.clone(), namespace, &resource),
+            Some(namespace) => {
+                Api::<Light<DynamicObject>>::namespaced_with(self.shared.client.clone(), namespace, &resource)
+            }
             None => Api::all_with(self.shared.client.clone(), &resource),
         };
         let events = self.watched(watcher(api, in_pages()).default_backoff());
         let stores = stores.clone();
-        triggers(events, cache, seen_object, Seen::same, move |workload| triggers::of_workload(workload, kind, &stores))
+        let seen = |Light(object)| seen_object(object);
+        triggers(events, cache, seen, Seen::same, move |workload| triggers::of_workload(workload, kind, &stores))
     }
 
     fn news(&self, profiles: Store<Kept>) -> impl Stream<Item = ObjectRef<Kept>> + use<> {

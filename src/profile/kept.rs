@@ -11,7 +11,10 @@ use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::value::RawValue;
 
 use super::{observe::prune, validate::declared_pooling};
-use crate::api::v1alpha1::{EnforcementMode, PerformanceProfile};
+use crate::{
+    api::v1alpha1::{EnforcementMode, PerformanceProfile, TargetRef},
+    kube::without_managed_fields,
+};
 
 /// A profile, or why it cannot be read: one that cannot must not stop the others.
 #[derive(Clone, Debug)]
@@ -42,6 +45,21 @@ impl Kept {
             Ok(json) => serde_json::from_slice(json).map_err(|error| Box::new(invalid(&error, self.meta.clone()))),
             Err(invalid) => Err(invalid.clone()),
         }
+    }
+
+    /// What it claims, without reading the rest; nothing where it cannot be read.
+    pub fn target(&self) -> Option<TargetRef> {
+        #[derive(Deserialize)]
+        struct Claiming {
+            spec: Spec,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Spec {
+            target_ref: TargetRef,
+        }
+        let json = self.profile.as_ref().ok()?;
+        serde_json::from_slice::<Claiming>(json).ok().map(|claiming| claiming.spec.target_ref)
     }
 
     /// What it asks for; nothing where it cannot be read.
@@ -82,10 +100,11 @@ impl From<InvalidObject> for Kept {
     }
 }
 
-/// From JSON alone: the text is read twice where it is no profile, and copied nowhere.
+/// From JSON alone: the text is read twice where it is no profile.
 impl<'de> Deserialize<'de> for Kept {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <&RawValue>::deserialize(deserializer)?.get();
+        let text = &*without_managed_fields(text);
         match serde_json::from_str::<PerformanceProfile>(text) {
             Ok(profile) => Ok(profile.into()),
             Err(error) => {
@@ -148,6 +167,7 @@ mod tests {
         let text = text(&format!("{AVAILABILITY}enforcement: {{mode: Observe}}\n"));
         let kept: Kept = serde_json::from_str(&text).unwrap();
         assert_eq!(serde_json::to_string(&kept.read().unwrap()).unwrap(), text);
+        assert_eq!(kept.target().unwrap(), kept.read().unwrap().spec.target_ref);
         assert_eq!(kept.asks(), Asks { objectives: true, enforcement: true, pooling: false });
         assert_eq!(kept.resource_version().as_deref(), Some("7"));
     }
@@ -170,5 +190,6 @@ mod tests {
         assert!(why.error.contains("invalid type: integer `7`"), "{}", why.error);
         assert_eq!(why.metadata.name, kept.meta.name);
         assert!(kept.meta.name.is_some());
+        assert_eq!(kept.target(), None);
     }
 }

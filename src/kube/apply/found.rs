@@ -1,16 +1,27 @@
 //! Objects as they are found: whole, or only what a writer must know of them.
 
-use std::{collections::hash_map::DefaultHasher, fmt::Debug, hash::Hasher, marker::PhantomData};
+use std::{
+    collections::{BTreeMap, hash_map::DefaultHasher},
+    fmt::Debug,
+    hash::Hasher,
+    marker::PhantomData,
+};
 
 use kube::{
     Api, Resource,
-    api::{Patch, PatchParams},
+    api::PatchParams,
     core::{NamespaceResourceScope, PartialObjectMeta},
 };
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
-use super::{controller_of, covers::covers, lost::lost, number};
+use super::{
+    controller_of,
+    covers::covers,
+    lost::lost,
+    number,
+    opinion::{Answer, send},
+};
 use crate::api::{GROUP, annotations};
 
 /// A kind that is written.
@@ -68,12 +79,12 @@ pub trait Found: Send + Sync + Sized {
     /// Paths of an opinion that the server has not stored.
     fn lost(&self, desired: &Self::Kind) -> Vec<String>;
 
-    /// Applies an opinion.
+    /// Applies an opinion, given as JSON.
     fn patch(
         api: &Api<Self::Kind>,
         name: &str,
         params: &PatchParams,
-        desired: &Self::Kind,
+        opinion: Vec<u8>,
     ) -> impl Future<Output = Result<Self, kube::Error>> + Send;
 }
 
@@ -94,23 +105,22 @@ impl<K: Written> Found for K {
 
     /// Without the status, the server's bookkeeping, and the number of replicas, which is an autoscaler's.
     fn fingerprint(&self) -> u64 {
-        let mut value = serde_json::to_value(self).unwrap_or_default();
-        if let Some(map) = value.as_object_mut() {
-            map.remove("status");
-            if let Some(spec) = map.get_mut("spec").and_then(Value::as_object_mut) {
-                spec.remove("replicas");
-            }
-            if let Some(meta) = map.get_mut("metadata").and_then(Value::as_object_mut) {
-                for field in ["managedFields", "resourceVersion", "generation", "creationTimestamp"] {
-                    meta.remove(field);
-                }
-                if let Some(all) = meta.get_mut("annotations").and_then(Value::as_object_mut) {
-                    all.remove(annotations::LAST_APPLIED);
-                }
-            }
+        // Every object is JSON; its fields, and the keys of its maps, are always in one order.
+        let text = serde_json::to_string(self).unwrap_or_default();
+        let mut all = fields(&text);
+        all.remove("status");
+        let mut spec = within(&mut all, "spec");
+        spec.remove("replicas");
+        let mut meta = within(&mut all, "metadata");
+        for field in ["managedFields", "resourceVersion", "generation", "creationTimestamp"] {
+            meta.remove(field);
         }
-        // `serde_json` keeps the keys of objects sorted, so equal values have equal texts.
-        number(&value.to_string())
+        let mut notes = within(&mut meta, "annotations");
+        notes.remove(annotations::LAST_APPLIED);
+        number(
+            &[all, spec, meta, notes]
+                .map(|fields| fields.into_iter().map(|(name, value)| (name, value.get())).collect::<Vec<_>>()),
+        )
     }
 
     async fn read(api: &Api<K>, name: &str) -> Result<Option<K>, kube::Error> {
@@ -126,9 +136,21 @@ impl<K: Written> Found for K {
         lost(desired, self)
     }
 
-    async fn patch(api: &Api<K>, name: &str, params: &PatchParams, desired: &K) -> Result<K, kube::Error> {
-        api.patch(name, params, &Patch::Apply(desired)).await
+    async fn patch(api: &Api<K>, name: &str, params: &PatchParams, opinion: Vec<u8>) -> Result<K, kube::Error> {
+        send(api, name, params, opinion, Answer::Whole).await
     }
+}
+
+/// The fields of an object as they stand in its text.
+type Fields<'a> = BTreeMap<String, &'a RawValue>;
+
+fn fields(text: &str) -> Fields<'_> {
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+/// Takes one out, and apart.
+fn within<'a>(all: &mut Fields<'a>, name: &str) -> Fields<'a> {
+    all.remove(name).map(|value| fields(value.get())).unwrap_or_default()
 }
 
 /// What must be known of an object whose metadata are watched, and nothing else: rules are large, and there are many.
@@ -229,15 +251,16 @@ impl<K: Written> Found for Stub<K> {
         Vec::new()
     }
 
-    async fn patch(api: &Api<K>, name: &str, params: &PatchParams, desired: &K) -> Result<Self, kube::Error> {
-        Ok(api.patch_metadata(name, params, &Patch::Apply(desired)).await?.into())
+    async fn patch(api: &Api<K>, name: &str, params: &PatchParams, opinion: Vec<u8>) -> Result<Self, kube::Error> {
+        let answer: PartialObjectMeta<K> = send(api, name, params, opinion, Answer::Metadata).await?;
+        Ok(answer.into())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use k8s_openapi::api::core::v1::ConfigMap;
-    use serde_json::json;
+    use k8s_openapi::api::{apps::v1::Deployment, core::v1::ConfigMap};
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -250,6 +273,41 @@ mod tests {
         }});
         *object.pointer_mut(pointer).unwrap() = value;
         Stub::from(serde_json::from_value::<PartialObjectMeta<ConfigMap>>(object).unwrap()).fingerprint()
+    }
+
+    #[test]
+    fn a_whole_object_changes_with_what_an_apply_would_change_back() {
+        let of = |pointer: &str, value: Value| {
+            let mut object = json!({
+                "metadata": {"name": "web", "resourceVersion": "7", "generation": 2, "labels": {"a": "b"},
+                    "creationTimestamp": "2026-01-02T03:04:05Z", "managedFields": [{"manager": "m"}],
+                    "annotations": {annotations::LAST_APPLIED: "{}", "c": "d"}},
+                "spec": {"replicas": 3, "selector": {"matchLabels": {}}, "template": {}},
+                "status": {"replicas": 3},
+            });
+            *object.pointer_mut(pointer).unwrap() = value;
+            serde_json::from_value::<Deployment>(object).unwrap().fingerprint()
+        };
+        let before = of("/metadata/name", json!("web"));
+        for (pointer, value) in [
+            ("/metadata/resourceVersion", json!("8")),
+            ("/metadata/generation", json!(3)),
+            ("/metadata/creationTimestamp", json!("2026-01-02T03:04:06Z")),
+            ("/metadata/managedFields", json!([])),
+            ("/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration", json!("{\"a\":1}")),
+            ("/spec/replicas", json!(4)),
+            ("/status/replicas", json!(4)),
+        ] {
+            assert_eq!(of(pointer, value), before, "{pointer}");
+        }
+        for (pointer, value) in [
+            ("/metadata/labels/a", json!("c")),
+            ("/metadata/annotations/c", json!("e")),
+            ("/spec/selector/matchLabels", json!({"a": "b"})),
+            ("/spec/template", json!({"metadata": {"labels": {"a": "b"}}})),
+        ] {
+            assert_ne!(of(pointer, value), before, "{pointer}");
+        }
     }
 
     #[test]

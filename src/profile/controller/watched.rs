@@ -9,7 +9,7 @@ use kube::{
 
 use super::Controller;
 use crate::{
-    kube::{Cache, Stub, Written},
+    kube::{Cache, Light, Stub, Written},
     profile::{
         Kept,
         triggers::{self, triggers},
@@ -18,6 +18,9 @@ use crate::{
 
 /// Objects in one page of a list: all of a page are in memory at once, whole, and little of them is kept.
 const PAGE: u32 = 100;
+
+/// What is read of an object that is watched for its metadata.
+pub(super) type Metadata<K> = Light<PartialObjectMeta<K>>;
 
 /// Lists everything in small pages, and watches it.
 pub(super) fn in_pages() -> watcher::Config {
@@ -36,8 +39,8 @@ impl Controller {
 
 /// Profiles whose child of this kind has changed in any way that an apply would change back.
 pub(super) fn stubs<K: Written>(
-    events: impl Stream<Item = watcher::Result<watcher::Event<PartialObjectMeta<K>>>>,
+    events: impl Stream<Item = watcher::Result<watcher::Event<Metadata<K>>>>,
     cache: Cache<Stub<K>>,
 ) -> impl Stream<Item = ObjectRef<Kept>> {
-    triggers(events, cache, Stub::from, triggers::same_stub, triggers::of_stub)
+    triggers(events, cache, |Light(object)| Stub::from(object), triggers::same_stub, triggers::of_stub)
 }

@@ -172,7 +172,7 @@ impl Claim {
             name: kept.name_any(),
             uid: kept.uid(),
             created: kept.creation_timestamp().map(|time| time.0),
-            target: kept.read().map_or_else(|_| nothing(), |profile| profile.spec.target_ref),
+            target: kept.target().unwrap_or_else(nothing),
         }
     }
 

@@ -63,15 +63,15 @@ free_port() {
 }
 
 try() { # MAJOR DIRECTORY
-  local version port url rules
+  local version port url rules file number=0
   version=$("$2/prometheus" --version 2>&1 | sed -nE 's/^prometheus, version ([^ ]+).*/\1/p')
   [[ $version == "$1".* ]] || fail "$2/prometheus is $version, and not of version $1"
   "$2/promtool" check rules "${files[@]}" >"$work/said" 2>&1 || { grep -B1 -A3 FAILED "$work/said" >&2; fail "promtool $version"; }
   # Evaluated within seconds instead of minutes; nothing else is changed.
   rm -rf "$work/loaded" && cp -r "$work/rules" "$work/loaded" && sed -i -E 's/^( *(- )?interval:) .*/\1 1s/' "$work"/loaded/*.yaml
-  # Profiles of one name are in several tests, and write the same series, each at a time of its own.
-  printf 'global: {evaluation_interval: 1s}\nrule_files: ["%s/*.yaml"]\nstorage: {tsdb: {out_of_order_time_window: 1h}}\n' \
-    "$work/loaded" >"$work/prometheus.yml"
+  # Profiles of one name are in several tests, and would write the same series, each at a time of its own.
+  for file in "$work"/loaded/*.yaml; do sed -i -E "s/^( *profile:) +\"?([^\"]+)\"?\$/\1 \"\2-$((++number))\"/" "$file"; done
+  printf 'global: {evaluation_interval: 1s}\nrule_files: ["%s/*.yaml"]\n' "$work/loaded" >"$work/prometheus.yml"
   port=$(free_port) url=http://127.0.0.1:$port
   "$2/prometheus" --config.file="$work/prometheus.yml" --storage.tsdb.path="$work/data-$1" --web.listen-address="127.0.0.1:$port" \
     >"$work/log" 2>&1 &

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -24,6 +25,9 @@ pub struct Operator {
 impl Operator {
     /// Starts the binary for all namespaces, and waits until it is ready.
     pub async fn start(binary: &str, kubeconfig: &str, log: &str) -> Result<Self> {
+        if let Some(folder) = Path::new(log).parent() {
+            fs::create_dir_all(folder)?;
+        }
         let log = fs::File::create(log)?;
         let started = Instant::now();
         let child = Command::new(binary)

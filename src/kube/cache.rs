@@ -79,9 +79,14 @@ impl<V> Cache<V> {
 
     /// The objects of a namespace that have this word in the index, by name.
     pub fn indexed(&self, namespace: &str, word: &str) -> Vec<Arc<V>> {
+        self.indexed_beside(namespace, word, "")
+    }
+
+    /// As [`Cache::indexed`], without the one of this name.
+    pub fn indexed_beside(&self, namespace: &str, word: &str, own: &str) -> Vec<Arc<V>> {
         let state = self.read();
         let Some(here) = state.namespaces.get(namespace) else { return Vec::new() };
-        let names = here.index.get(word).into_iter().flatten();
+        let names = here.index.get(word).into_iter().flatten().filter(|name| *name != own);
         names.filter_map(|name| here.objects.get(name).map(|held| Arc::clone(&held.value))).collect()
     }
 

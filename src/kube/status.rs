@@ -8,6 +8,8 @@ use kube::{
 };
 use serde::Serialize;
 
+use super::Light;
+
 /// The metadata of an object instead of the whole of it.
 pub(super) const METADATA: HeaderValue =
     HeaderValue::from_static("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1");
@@ -27,5 +29,6 @@ where
     let request = request.patch_subresource("status", name, params, &Patch::Apply(status));
     let mut request = request.map_err(kube::Error::BuildRequest)?;
     request.headers_mut().insert(ACCEPT, METADATA);
-    client.request(request).await
+    let Light(answer) = client.request(request).await?;
+    Ok(answer)
 }

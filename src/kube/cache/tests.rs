@@ -41,6 +41,8 @@ fn events_tell_what_was_and_what_is() {
     assert!(cache.indexed("ns", "1").is_empty(), "the index forgets what is no more");
     assert_eq!(cache.indexed("ns", "2").len(), 1);
     assert!(cache.indexed("other", "2").is_empty());
+    assert!(cache.indexed_beside("ns", "2", "a").is_empty());
+    assert_eq!(cache.indexed_beside("ns", "2", "b").len(), 1);
     assert_eq!(note(&cache, Event::Delete(map("a", "30"))), pair(Some("20"), None));
     assert!(cache.all().is_empty() && cache.indexed("ns", "2").is_empty());
 }

@@ -128,8 +128,9 @@ impl Reader<'_> {
         let claims = self.stores.claims_on(namespace, wanted);
         let older = claims.iter().filter(|other| other.uid != own.uid && other.target == own.target);
         let older = older.filter(|other| other.comes_before(&own)).map(|other| other.name.clone()).min();
-        let foreign = |meta: &ObjectMeta| !is_owned_by(meta, &uid) && meta.name.as_ref() != Some(name);
-        let autoscalers = self.stores.autoscalers_of(namespace, wanted);
+        // Those of the names of the profile's own children are looked at where these are written.
+        let foreign = |meta: &ObjectMeta| !is_owned_by(meta, &uid);
+        let autoscalers = self.stores.autoscalers_beside(namespace, wanted, name);
         let autoscalers = autoscalers.iter().filter(|other| foreign(&other.metadata)).map(ResourceExt::name_any);
         let pod_labels = match target {
             TargetState::Found(workload) => &workload.pod_labels,
@@ -137,7 +138,7 @@ impl Reader<'_> {
         };
         let mut disruption_budgets = Vec::new();
         if !pod_labels.is_empty() {
-            for other in self.stores.budgets_for(namespace, pod_labels) {
+            for other in self.stores.budgets_beside(namespace, name, pod_labels) {
                 let selector = other.spec.as_ref().and_then(|spec| spec.selector.clone());
                 if foreign(&other.metadata) && selector.is_some_and(|selector| selects(selector, pod_labels)) {
                     disruption_budgets.push(other.name_any());

@@ -119,15 +119,21 @@ impl Stores {
         self.claims.indexed(namespace, &target_word(target))
     }
 
-    /// The disruption budgets that may select pods with these labels.
-    pub fn budgets_for(
+    /// The autoscalers that scale a target, without the one of this name.
+    pub fn autoscalers_beside(&self, namespace: &str, target: &TargetRef, own: &str) -> Vec<HorizontalPodAutoscaler> {
+        unpacked(&self.autoscalers.indexed_beside(namespace, &target_word(target), own))
+    }
+
+    /// The disruption budgets that may select pods with these labels, without the one of this name.
+    pub fn budgets_beside(
         &self,
         namespace: &str,
+        own: &str,
         labels: &std::collections::BTreeMap<String, String>,
     ) -> Vec<PodDisruptionBudget> {
         let pairs = labels.iter().map(|(key, value)| format!("{key}={value}"));
         let words = pairs.chain([String::new()]);
-        words.flat_map(|word| unpacked(&self.disruption_budgets.indexed(namespace, &word))).collect()
+        words.flat_map(|word| unpacked(&self.disruption_budgets.indexed_beside(namespace, &word, own))).collect()
     }
 
     /// Forgets what is remembered of objects that are gone.

@@ -131,7 +131,7 @@ test-cluster: lab-build ## Everything that needs the real API server and control
 chaos: lab-build ## Faults against the operator on a real control plane, repeatable. SEED=… FAULTS=a,b EARLIER=revision
 	@$(LAB) up
 	@$(LAB) monitoring crds
-	@hack/earlier '$(or $(EARLIER),HEAD~100)' '$(TARGET)/chaos-earlier'
+	@hack/earlier '$(or $(EARLIER),HEAD~60)' '$(TARGET)/chaos-earlier'
 	cargo build --locked --bin plimsoll --example chaos
 	SEED='$(SEED)' FAULTS='$(FAULTS)' CHAOS_OLD='$(TARGET)/chaos-earlier' '$(TARGET)/debug/examples/chaos'
 

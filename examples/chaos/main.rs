@@ -4,6 +4,7 @@
 //! every condition, and nothing besides. See `docs/reliability.md`.
 
 mod audit;
+mod echo;
 mod faults;
 mod lab;
 mod operator;

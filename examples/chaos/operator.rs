@@ -138,8 +138,10 @@ fn spawn(launch: &Launch, kubeconfig: &Path) -> Result<Child> {
         command.env_remove(name);
     }
     command
-        .args(["run", "--metrics-address", "127.0.0.1:0", "--log-format", "json", "--agent-image", "localhost/none:1"])
+        .args(["run", "--metrics-address", "127.0.0.1:0", "--log-format", "json"])
         .args(["--namespace", &launch.namespace, "--lease-namespace", &launch.namespace])
+        // Not as a flag: an earlier version that does not know it must start all the same.
+        .env("PLIMSOLL_AGENT_IMAGE", "localhost/none:1")
         .env("KUBECONFIG", kubeconfig)
         .env("POD_NAME", &launch.name)
         .envs(launch.environment.iter().map(|(name, value)| (name, value)))

@@ -9,7 +9,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -27,7 +27,7 @@ use kube::Client;
 use serde_json::json;
 use tokio::sync::watch;
 
-use crate::random::Random;
+use crate::{echo::Echo, random::Random};
 
 /// How the way is at present.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,6 +36,8 @@ pub struct Weather {
     pub mishaps: usize,
     /// Nothing goes through in either direction, and no connection is closed: what is sent waits.
     pub dark: bool,
+    /// Every event of a watch is followed by so many of the same.
+    pub echoes: usize,
 }
 
 /// What goes wrong with a request.
@@ -59,6 +61,7 @@ struct Shared {
     random: Arc<Mutex<Random>>,
     writes: Arc<AtomicUsize>,
     mishaps: Arc<AtomicUsize>,
+    events: Arc<AtomicU64>,
 }
 
 /// The proxy; it serves as long as it is held.
@@ -79,6 +82,7 @@ impl Proxy {
             random: Arc::new(Mutex::new(random)),
             writes: Arc::default(),
             mishaps: Arc::default(),
+            events: Arc::default(),
         };
         let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
         let address = listener.local_addr()?;
@@ -116,6 +120,11 @@ impl Proxy {
         self.shared.writes.load(Ordering::Relaxed)
     }
 
+    /// Events of watches that went through, echoes with them.
+    pub fn events(&self) -> u64 {
+        self.shared.events.load(Ordering::Relaxed)
+    }
+
     /// Requests that went wrong on purpose.
     pub fn mishaps(&self) -> usize {
         self.shared.mishaps.load(Ordering::Relaxed)
@@ -146,6 +155,7 @@ async fn forward(State(shared): State<Shared>, request: Request) -> Response {
         Some(Mishap::AnswerLost) | None => {}
     }
     let body = axum::body::to_bytes(body, 8 << 20).await.unwrap_or_default();
+    let watches = parts.uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "watch=true"));
     let target = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let mut onward = http::Request::builder().method(&parts.method).uri(target);
     for name in [header::ACCEPT, header::CONTENT_TYPE] {
@@ -163,8 +173,9 @@ async fn forward(State(shared): State<Shared>, request: Request) -> Response {
     match answer {
         Ok(_) if matches!(mishap, Some(Mishap::AnswerLost)) => broken(),
         Ok(answer) => {
+            let echo = watches.then(|| Echo::new(Arc::clone(&shared.events)));
             let (parts, body) = answer.into_parts();
-            let mut response = Response::new(passed_on(Body::new(body), shared.cuts.subscribe(), weather));
+            let mut response = Response::new(passed_on(Body::new(body), echo, shared.cuts.subscribe(), weather));
             *response.status_mut() = parts.status;
             for name in [header::CONTENT_TYPE, header::RETRY_AFTER] {
                 if let Some(value) = parts.headers.get(&name) {
@@ -202,15 +213,25 @@ fn counts(method: &Method, path: &str) -> bool {
 }
 
 /// The body as it comes, until connections are cut; it waits while nothing goes through.
-fn passed_on(body: Body, mut cuts: watch::Receiver<u64>, weather: watch::Receiver<Weather>) -> Body {
+fn passed_on(
+    body: Body,
+    echo: Option<Echo>,
+    mut cuts: watch::Receiver<u64>,
+    weather: watch::Receiver<Weather>,
+) -> Body {
+    let echo = Arc::new(Mutex::new(echo));
     let cut = async move {
         let _ = cuts.changed().await;
     };
     let chunks = body.into_data_stream().then(move |chunk| {
-        let mut weather = weather.clone();
+        let (mut weather, echo) = (weather.clone(), Arc::clone(&echo));
         async move {
             daylight(&mut weather).await;
-            chunk
+            let echoes = weather.borrow().echoes;
+            chunk.map(|chunk| match &mut *echo.lock().unwrap_or_else(PoisonError::into_inner) {
+                Some(echo) => echo.pass(&chunk, echoes),
+                None => chunk,
+            })
         }
     });
     // An end that looks like a good one is what a load balancer makes of it, too.

@@ -1,5 +1,7 @@
 //! Writes the status, only when it says something new, and events, only on transitions.
 
+use std::borrow::Cow;
+
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
     Api, Client, Resource,
@@ -7,7 +9,7 @@ use kube::{
     core::error_boundary::InvalidObject,
     runtime::events::{Event, EventType, Recorder},
 };
-use serde_json::json;
+use serde::Serialize;
 
 use super::{
     collector::Overrides,
@@ -26,6 +28,22 @@ use crate::{
 
 /// Longest note of an event that the API server takes, in bytes.
 const LONGEST_NOTE: usize = 1024;
+
+/// A status as it is sent.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StatusPatch<'a> {
+    api_version: Cow<'a, str>,
+    kind: Cow<'a, str>,
+    metadata: Identity<'a>,
+    status: &'a PerformanceProfileStatus,
+}
+
+/// A profile that was made again under the same name has another uid, and refuses the old one's status.
+#[derive(Debug, Serialize)]
+struct Identity<'a> {
+    uid: Option<&'a str>,
+}
 
 /// Writes what is to be seen.
 pub struct Publisher<'a> {
@@ -51,13 +69,12 @@ impl Publisher<'_> {
         let namespace = profile.metadata.namespace.as_deref().unwrap_or_default();
         let name = profile.metadata.name.as_deref().unwrap_or_default();
         let api = Api::<PerformanceProfile>::namespaced(self.client.clone(), namespace);
-        let patch = json!({
-            "apiVersion": PerformanceProfile::api_version(&()),
-            "kind": PerformanceProfile::kind(&()),
-            // A profile that was made again under the same name has another uid, and refuses the old one's status.
-            "metadata": {"uid": profile.metadata.uid},
-            "status": status,
-        });
+        let patch = StatusPatch {
+            api_version: PerformanceProfile::api_version(&()),
+            kind: PerformanceProfile::kind(&()),
+            metadata: Identity { uid: profile.metadata.uid.as_deref() },
+            status: &status,
+        };
         let params = PatchParams::apply(FIELD_MANAGER).force();
         match apply_status::<PerformanceProfile>(self.client, namespace, name, &params, &patch).await {
             Ok(answer) => {

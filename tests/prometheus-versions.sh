@@ -67,7 +67,7 @@ try() { # MAJOR DIRECTORY
   version=$("$2/prometheus" --version 2>&1 | sed -nE 's/^prometheus, version ([^ ]+).*/\1/p')
   [[ $version == "$1".* ]] || fail "$2/prometheus is $version, and not of version $1"
   "$2/promtool" check rules "${files[@]}" >"$work/said" 2>&1 || { grep -B1 -A3 FAILED "$work/said" >&2; fail "promtool $version"; }
-  # Evaluated within seconds instead of minutes; nothing else is changed.
+  # Evaluated within seconds instead of minutes; the expressions are as they were written.
   rm -rf "$work/loaded" && cp -r "$work/rules" "$work/loaded" && sed -i -E 's/^( *(- )?interval:) .*/\1 1s/' "$work"/loaded/*.yaml
   # Profiles of one name are in several tests, and would write the same series, each at a time of its own.
   for file in "$work"/loaded/*.yaml; do sed -i -E "s/^( *profile:) +\"?([^\"]+)\"?\$/\1 \"\2-$((++number))\"/" "$file"; done

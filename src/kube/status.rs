@@ -11,8 +11,7 @@ use serde::Serialize;
 use super::Light;
 
 /// The metadata of an object instead of the whole of it.
-pub(super) const METADATA: HeaderValue =
-    HeaderValue::from_static("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1");
+const METADATA: HeaderValue = HeaderValue::from_static("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1");
 
 /// Applies a status. Gives the metadata as they are then: the object itself is known.
 pub async fn apply_status<K>(

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use super::found::Written;
-use crate::kube::{Light, status::METADATA};
+use crate::kube::Light;
 
 /// An opinion as JSON. It is made once, for it may be large: what is hashed is what is sent, but for what an apply adds to the metadata.
 pub struct Opinion {
@@ -66,12 +66,13 @@ pub async fn send<K: Written, A: DeserializeOwned>(
     object: Vec<u8>,
     answer: Answer,
 ) -> Result<A, kube::Error> {
-    let request = Request::new(api.resource_url()).patch(name, params, &Patch::Apply(()));
+    let (request, nothing) = (Request::new(api.resource_url()), Patch::Apply(()));
+    let request = match answer {
+        Answer::Whole => request.patch(name, params, &nothing),
+        Answer::Metadata => request.patch_metadata(name, params, &nothing),
+    };
     let mut request = request.map_err(kube::Error::BuildRequest)?;
     *request.body_mut() = object;
-    if let Answer::Metadata = answer {
-        request.headers_mut().insert(axum::http::header::ACCEPT, METADATA);
-    }
     let Light(answer) = api.clone().into_client().request(request).await?;
     Ok(answer)
 }

@@ -23,7 +23,7 @@ pub use light::{Light, without_managed_fields};
 pub use packed::Packed;
 pub use pod_monitor::{PodMonitor, PodMonitorSpec};
 pub use prometheus_rule::{PrometheusRule, PrometheusRuleSpec};
-pub use rule_groups::RuleGroups;
+pub use rule_groups::{RuleGroups, RuleSource};
 pub use served::{RuleApis, ScalerApis, api_served, rule_apis, scaler_apis};
 pub use shards::{Assigned, Member};
 pub use status::apply_status;

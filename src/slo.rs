@@ -22,6 +22,7 @@ mod promql;
 mod record;
 pub mod replay;
 mod rule;
+pub(crate) mod shape;
 pub mod signals;
 mod slices;
 mod syntax;

@@ -92,9 +92,9 @@ impl Bench {
             }
             objects::clean(&self.client).await?;
             eprintln!("{size} profiles: the bare client");
-            let started = Instant::now();
+            let (started, cpu) = (Instant::now(), operator::cpu(std::process::id())?);
             objects::bare(&self.client, &written, AT_ONCE).await?;
-            report.rows.push(Row { bare: started.elapsed(), ..row });
+            report.rows.push(Row { bare: (started.elapsed(), operator::cpu(std::process::id())? - cpu), ..row });
             objects::clean(&self.client).await?;
         }
         print!("{report}");
@@ -127,7 +127,7 @@ impl Bench {
             size,
             applied,
             took,
-            bare: Duration::ZERO,
+            bare: (Duration::ZERO, 0.0),
             cpu,
             requests: at_once.values().sum::<usize>() as f64 / size as f64,
             settled: settled.values().sum::<usize>() as f64 / size as f64,

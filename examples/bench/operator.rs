@@ -51,11 +51,7 @@ impl Operator {
 
     /// Seconds of CPU so far.
     pub fn cpu(&self) -> Result<f64> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The name in brackets may hold anything; the numbers begin after it. utime and stime are fields 14 and 15 (proc(5)).
-        let numbers: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks = |at: usize| numbers.get(at).and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0);
-        Ok((ticks(11) + ticks(12)) / TICKS)
+        cpu(self.child.id())
     }
 
     /// Resident memory in MB: now, and at its highest.
@@ -87,6 +83,15 @@ impl Operator {
         self.child.kill()?;
         bail!("the operator did not end within 30 s")
     }
+}
+
+/// Seconds of CPU that a process has taken.
+pub fn cpu(process: u32) -> Result<f64> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // The name in brackets may hold anything; the numbers begin after it. utime and stime are fields 14 and 15 (proc(5)).
+    let numbers: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |at: usize| numbers.get(at).and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0);
+    Ok((ticks(11) + ticks(12)) / TICKS)
 }
 
 impl Drop for Operator {

@@ -10,8 +10,8 @@ pub struct Row {
     pub applied: Duration,
     /// Until every child was there and every status written.
     pub took: Duration,
-    /// The bare client's time for the same.
-    pub bare: Duration,
+    /// The bare client's time for the same, and its seconds of CPU.
+    pub bare: (Duration, f64),
     /// Seconds of CPU in that time.
     pub cpu: f64,
     /// The operator's requests per profile in that time, and a while later.
@@ -47,22 +47,23 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "| profiles | applied | converged | bare client | ratio | CPU | requests each | settled | resident | peak |"
+            "| profiles | applied | converged | bare client | ratio | CPU | bare client | requests each | settled | resident | peak |"
         )?;
-        writeln!(f, "|---|---|---|---|---|---|---|---|---|---|")?;
+        writeln!(f, "|---|---|---|---|---|---|---|---|---|---|---|")?;
         if let Some(idle) = self.idle {
-            writeln!(f, "| 0 | | | | | | | | {idle:.1} MB | |")?;
+            writeln!(f, "| 0 | | | | | | | | | {idle:.1} MB | |")?;
         }
         for row in &self.rows {
             writeln!(
                 f,
-                "| {} | {:.1} s | {:.1} s | {:.1} s | {:.2} | {:.2} s | {:.2} | {:.2} | {:.1} MB | {:.1} MB |",
+                "| {} | {:.1} s | {:.1} s | {:.1} s | {:.2} | {:.2} s | {:.2} s | {:.2} | {:.2} | {:.1} MB | {:.1} MB |",
                 row.size,
                 row.applied.as_secs_f64(),
                 row.took.as_secs_f64(),
-                row.bare.as_secs_f64(),
-                row.took.as_secs_f64() / row.bare.as_secs_f64(),
+                row.bare.0.as_secs_f64(),
+                row.took.as_secs_f64() / row.bare.0.as_secs_f64(),
                 row.cpu,
+                row.bare.1,
                 row.requests,
                 row.settled,
                 row.resident,

@@ -12,6 +12,7 @@ use plimsoll::{
     check::{assumed, check_manifests, decode},
     import::{Format, import as import_objectives},
     input::{Manifest, is_profile},
+    kube::RuleSource,
     pooler::{
         budget::{ServerLimits, split},
         ini::{Files, Given, Places, render},
@@ -59,6 +60,10 @@ pub fn profile(data: &[u8]) {
             }
             let Part::Wanted(rules) = &checked.rules else { continue };
             let groups = rules.rules.groups();
+            let built = serde_json::to_string(&groups).expect("groups are JSON");
+            for _ in 0..3 {
+                assert_eq!(rules.rules.json().expect("groups are JSON"), built, "from a mold as if built");
+            }
             let text = rule_file_text(&groups).expect("a rule file is YAML");
             assert_eq!(yaml::documents(&text).expect("and reads back").len(), 1);
             let Some(fence) = settings.fence(&profile) else { continue };

@@ -1,6 +1,6 @@
 //! The groups of a rule object, whoever made it.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -11,29 +11,32 @@ use crate::slo::RuleGroup;
 #[derive(Clone)]
 pub enum RuleGroups {
     /// Wanted by us.
-    Wanted(Arc<Wanted>),
+    Wanted(Arc<dyn RuleSource>),
     /// Read from the API server.
     Read(Vec<serde_json::Value>),
 }
 
-/// Groups that are built at most once.
-pub struct Wanted {
-    build: Box<dyn Fn() -> Vec<RuleGroup> + Send + Sync>,
-    built: OnceLock<Vec<RuleGroup>>,
+/// What groups follow from.
+pub trait RuleSource: Send + Sync {
+    /// Builds them.
+    fn groups(&self) -> Vec<RuleGroup>;
+
+    /// The same as JSON.
+    fn json(&self) -> serde_json::Result<String>;
 }
 
-impl RuleGroups {
-    /// Groups that are built like this when they are needed.
-    pub fn wanted(build: impl Fn() -> Vec<RuleGroup> + Send + Sync + 'static) -> Self {
-        Self::Wanted(Arc::new(Wanted { build: Box::new(build), built: OnceLock::new() }))
+/// A rule object as JSON, with the groups as their source has them. `without` is the object with no groups, in which they stand last.
+pub(super) fn with_groups(groups: &RuleGroups, without: &impl Serialize) -> serde_json::Result<Option<Vec<u8>>> {
+    const NONE: &[u8] = b"[]}}";
+    let RuleGroups::Wanted(source) = groups else { return Ok(None) };
+    let mut text = serde_json::to_vec(without)?;
+    if !text.ends_with(NONE) {
+        return Ok(None);
     }
-}
-
-impl Wanted {
-    /// The groups.
-    pub fn groups(&self) -> &[RuleGroup] {
-        self.built.get_or_init(&self.build)
-    }
+    text.truncate(text.len() - NONE.len());
+    text.extend_from_slice(source.json()?.as_bytes());
+    text.extend_from_slice(b"}}");
+    Ok(Some(text))
 }
 
 impl std::fmt::Debug for RuleGroups {

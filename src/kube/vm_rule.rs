@@ -3,7 +3,7 @@
 use kube::CustomResource;
 use serde::{Deserialize, Serialize};
 
-use super::RuleGroups;
+use super::{RuleGroups, Written, rule_groups::with_groups};
 
 /// Rules that the VictoriaMetrics operator hands to each `VMAlert` whose `ruleSelector` matches.
 /// Source of the shape: the `operator.victoriametrics.com/v1beta1` API. Its groups have the fields of a Prometheus rule file but
@@ -22,4 +22,11 @@ pub struct VMRuleSpec {
     /// Every group of rules.
     #[serde(default)]
     pub groups: RuleGroups,
+}
+
+impl Written for VMRule {
+    fn json(&self) -> serde_json::Result<Vec<u8>> {
+        let without = Self { metadata: self.metadata.clone(), spec: VMRuleSpec::default() };
+        with_groups(&self.spec.groups, &without)?.map_or_else(|| serde_json::to_vec(self), Ok)
+    }
 }

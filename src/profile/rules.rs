@@ -1,6 +1,18 @@
 //! What the rules of a profile follow from. The groups themselves are large, and are built only where they are written.
 
-use crate::slo::{self, Fence, PartialResponse, Rule, RuleGroup, Span, WorkloadIdentity, signals::SignalOptions};
+mod mold;
+mod molds;
+
+use molds::MOLDS;
+
+use crate::{
+    kube::RuleSource,
+    slo::{
+        self, Fence, PartialResponse, Rule, RuleGroup, Span, WorkloadIdentity,
+        shape::{Names, Shaped},
+        signals::SignalOptions,
+    },
+};
 
 /// Everything that decides what is in the rule groups of a profile.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -80,9 +92,7 @@ impl Rules {
         let Described { objective, description } = each;
         let Some(description) = description else { return self.with_alerts(objective, alerting) };
         let mut alerting = alerting.clone();
-        // Plain text, not a template: braces in it mean themselves.
-        let text = description.replace("{{", "{{ \"{{\" }}");
-        alerting.annotations.entry("objective_description".to_owned()).or_insert(text);
+        alerting.annotations.entry("objective_description".to_owned()).or_insert_with(|| untemplated(description));
         self.with_alerts(objective, &alerting)
     }
 
@@ -101,6 +111,45 @@ impl Rules {
         let objectives = self.objectives.iter().map(|each| &each.objective);
         Some(slo::signals::signal_group(&self.workload, objectives, wanted, &self.options))
     }
+}
+
+impl RuleSource for Rules {
+    fn groups(&self) -> Vec<RuleGroup> {
+        Self::groups(self)
+    }
+
+    fn json(&self) -> serde_json::Result<String> {
+        MOLDS.json(self)
+    }
+}
+
+impl Rules {
+    /// What they are apart from the names in them, with the names.
+    fn shape(&self) -> (Self, Names) {
+        let (mut shape, mut names) = (self.clone(), Names::default());
+        names.take_name(&mut shape.workload.namespace);
+        names.take_name(&mut shape.workload.profile);
+        for Described { objective, description } in &mut shape.objectives {
+            objective.shape(&mut names);
+            if let Some(description) = description {
+                let mark = names.mark();
+                names.add(&mark, &untemplated(&std::mem::replace(description, mark.clone())));
+            }
+        }
+        if let Some(alerting) = &mut shape.alerting {
+            let more = alerting.labels.values_mut().chain(alerting.annotations.values_mut());
+            more.chain(&mut alerting.runbook_url).for_each(|text| names.take(text));
+        }
+        if let Some(fence) = &mut shape.fence {
+            fence.shape(&mut names);
+        }
+        (shape, names)
+    }
+}
+
+/// Plain text where templates are read: braces in it mean themselves.
+fn untemplated(text: &str) -> String {
+    text.replace("{{", "{{ \"{{\" }}")
 }
 
 /// Puts the label on every alert, so that Alertmanager can tell tenants apart as Prometheus does.

@@ -105,6 +105,10 @@ impl Fence {
         &self.value
     }
 
+    pub(super) const fn value_mut(&mut self) -> &mut String {
+        &mut self.value
+    }
+
     fn shown(&self) -> String {
         format!("{}={}", self.label, quote(&self.value))
     }

@@ -88,7 +88,7 @@ pub struct Matchers {
 
 /// The name of a histogram without its `_bucket`, `_count` or `_sum`, like `http_request_duration_seconds`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct MetricName(String);
+pub struct MetricName(pub(super) String);
 
 impl MetricName {
     /// The name as text.
@@ -117,6 +117,11 @@ impl Selector {
         &mut self.matchers
     }
 
+    /// A metric without matchers.
+    pub(super) const fn plain(name: String) -> Self {
+        Self { name: Some(name), matchers: Vec::new() }
+    }
+
     fn new(name: Option<String>, matchers: Vec<Matcher>, text: &str) -> Result<Self, PromqlError> {
         let named = name.is_some()
             || matchers.iter().any(|m| m.name == "__name__" && matches!(m.op, MatchOp::Equal | MatchOp::Re(_)));
@@ -125,6 +130,11 @@ impl Selector {
 }
 
 impl Matchers {
+    /// A label that is empty.
+    pub(super) fn one(label: &str) -> Self {
+        Self { matchers: vec![Matcher::new(MatchOp::Equal, label, "")] }
+    }
+
     pub(super) fn all(&self) -> &[Matcher] {
         &self.matchers
     }

@@ -7,6 +7,14 @@ use std::{
     marker::PhantomData,
 };
 
+use k8s_openapi::api::{
+    apps::v1::StatefulSet,
+    autoscaling::v2::HorizontalPodAutoscaler,
+    core::v1::{ConfigMap, Service, ServiceAccount},
+    networking::v1::NetworkPolicy,
+    policy::v1::PodDisruptionBudget,
+    rbac::v1::{Role, RoleBinding},
+};
 use kube::{
     Api, Resource,
     api::PatchParams,
@@ -22,7 +30,10 @@ use super::{
     number,
     opinion::{Answer, send},
 };
-use crate::api::{GROUP, annotations};
+use crate::{
+    api::{GROUP, annotations},
+    kube::PodMonitor,
+};
 
 /// A kind that is written.
 pub trait Written:
@@ -35,19 +46,28 @@ pub trait Written:
     + Sync
     + 'static
 {
+    /// The object as JSON.
+    fn json(&self) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_vec(self)
+    }
 }
 
-impl<K> Written for K where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Serialize
-        + DeserializeOwned
-        + Clone
-        + Debug
-        + Send
-        + Sync
-        + 'static
-{
+macro_rules! written {
+    ($($kind:ty),* $(,)?) => { $(impl Written for $kind {})* };
 }
+
+written!(
+    ConfigMap,
+    HorizontalPodAutoscaler,
+    NetworkPolicy,
+    PodDisruptionBudget,
+    PodMonitor,
+    Role,
+    RoleBinding,
+    Service,
+    ServiceAccount,
+    StatefulSet,
+);
 
 /// An object as it was found.
 pub trait Found: Send + Sync + Sized {
@@ -259,7 +279,7 @@ impl<K: Written> Found for Stub<K> {
 
 #[cfg(test)]
 mod tests {
-    use k8s_openapi::api::{apps::v1::Deployment, core::v1::ConfigMap};
+    use k8s_openapi::api::core::v1::ConfigMap;
     use serde_json::{Value, json};
 
     use super::*;
@@ -286,7 +306,7 @@ mod tests {
                 "status": {"replicas": 3},
             });
             *object.pointer_mut(pointer).unwrap() = value;
-            serde_json::from_value::<Deployment>(object).unwrap().fingerprint()
+            serde_json::from_value::<StatefulSet>(object).unwrap().fingerprint()
         };
         let before = of("/metadata/name", json!("web"));
         for (pointer, value) in [

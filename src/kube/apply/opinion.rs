@@ -23,7 +23,7 @@ pub struct Opinion {
 impl Opinion {
     /// An object's.
     pub fn of(object: &impl Written) -> Result<Self, kube::Error> {
-        let json = serde_json::to_vec(object).map_err(kube::Error::SerdeError)?;
+        let json = object.json().map_err(kube::Error::SerdeError)?;
         let metadata = metadata_of(object)?;
         // Before them stand the version and the kind alone.
         let start = json.windows(metadata.len()).position(|part| part == metadata);
@@ -37,7 +37,7 @@ impl Opinion {
 
     /// The same object with the metadata that it has now.
     pub fn with_metadata_of(mut self, object: &impl Written) -> Result<Vec<u8>, kube::Error> {
-        let Some(place) = self.metadata else { return serde_json::to_vec(object).map_err(kube::Error::SerdeError) };
+        let Some(place) = self.metadata else { return object.json().map_err(kube::Error::SerdeError) };
         self.json.splice(place, metadata_of(object)?);
         Ok(self.json)
     }

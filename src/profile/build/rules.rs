@@ -1,6 +1,6 @@
 //! The object that holds the rules: a `PrometheusRule`, a `VMRule`, or the same as a file in a `ConfigMap`.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use serde::Serialize;
@@ -53,8 +53,7 @@ fn vm_rule(profile: &Profile, plan: &RulesPlan) -> VMRule {
 }
 
 fn groups(plan: &RulesPlan) -> RuleGroups {
-    let rules = Arc::clone(&plan.rules);
-    RuleGroups::wanted(move || rules.groups())
+    RuleGroups::Wanted(plan.rules.clone())
 }
 
 fn rule_file(profile: &Profile, plan: &RulesPlan, text: String) -> ConfigMap {

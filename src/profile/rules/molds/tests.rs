@@ -3,6 +3,7 @@ use std::{path::Path, sync::Arc};
 use super::*;
 use crate::{
     api::v1alpha1::PerformanceProfile,
+    kube::{PrometheusRule, PrometheusRuleSpec, RuleGroups, VMRule, VMRuleSpec, Written},
     profile::{
         Settings,
         testing::{observed, profile},
@@ -87,6 +88,19 @@ fn names_in_a_mold_are_as_if_built() {
             assert_eq!(molds.json(&rules).unwrap(), built(&rules).unwrap(), "{namespace}/{name}");
         }
         assert_eq!(known(&molds), (1, 1), "one shape, and a mold of it: the last is another that came once");
+    }
+}
+
+#[test]
+fn an_object_with_rules_is_sent_as_it_is() {
+    let rules = rules_of(&named("shop", "web", ["a"; 3]), &Settings::default()).unwrap();
+    let mut prometheus = PrometheusRule::new("web", PrometheusRuleSpec { groups: RuleGroups::Wanted(rules.clone()) });
+    let mut victoria = VMRule::new("web", VMRuleSpec { groups: RuleGroups::Wanted(rules) });
+    for _ in 0..3 {
+        assert_eq!(prometheus.json().unwrap(), serde_json::to_vec(&prometheus).unwrap());
+        assert_eq!(victoria.json().unwrap(), serde_json::to_vec(&victoria).unwrap());
+        prometheus.metadata.uid = Some("u".to_owned());
+        victoria.metadata.labels = Some([("a".to_owned(), "[]}}".to_owned())].into());
     }
 }
 
